@@ -1,0 +1,198 @@
+/**
+ * Every message between node and cell, and every entry that a guest writes into its stream. A frame on the pipe is a
+ * 4-byte big-endian length and a UTF-8 JSON array of messages. Both sides check what they read: a cell is untrusted.
+ */
+
+export const PROTOCOL_VERSION = 1;
+
+/** Largest frame either side accepts, checked before anything is buffered. */
+export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
+
+/** File descriptors of the wire in a cell: it reads 3 and writes 4 (blocking, so that a slow node slows the cell). */
+export const CELL_READ_FD = 3;
+export const CELL_WRITE_FD = 4;
+
+/** What runs guests in a cell. */
+export type Backend = 'isolate' | 'pyodide';
+
+/** A function of the worker that the engine calls. */
+export type GuestFunction = 'setup' | 'tick' | 'resume' | 'on_error';
+
+/** What a guest threw, as data: bounded, with the stack as the guest's engine printed it (unmapped). */
+export interface GuestError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+}
+
+/** One capability as the guest sees it: `ctx.<adapter>.<method>`. The node decides whether a call is allowed. */
+export interface CapabilityInfo {
+  readonly adapter: string;
+  /** Name in JavaScript, camelCase; Python gets the snake_case form. */
+  readonly method: string;
+  /** Names of positional arguments, camelCase; both languages turn positional and named arguments into one object. */
+  readonly parameters: readonly string[];
+}
+
+/** Everything a sandbox needs to load one worker. */
+export interface LoadSpec {
+  /** `workspace/name`, for messages only. */
+  readonly worker: string;
+  readonly name: string;
+  readonly version: string;
+  readonly language: 'javascript' | 'python';
+  /** JavaScript: one bundled classic script whose completion value is the module's exports object. */
+  readonly code?: string;
+  /** Python: path → text of each file, and which one is the worker. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly entry: string;
+  readonly params: unknown;
+  readonly connected: Readonly<Record<string, unknown>>;
+  readonly capabilities: readonly CapabilityInfo[];
+  /** Names of adapters that exist but are not connected, with the sentence that says how to connect them. */
+  readonly unconnected: Readonly<Record<string, string>>;
+  /** Saved state: key → JSON text. */
+  readonly state: readonly (readonly [key: string, json: string])[];
+  readonly limits: SandboxLimits;
+}
+
+export interface SandboxLimits {
+  readonly memoryBytes: number;
+  readonly loadTimeoutMs: number;
+  readonly stateKeyBytes: number;
+  readonly stateValueBytes: number;
+  readonly stateTotalBytes: number;
+  readonly stateKeys: number;
+  readonly stateDepth: number;
+  readonly logLineChars: number;
+  readonly logLinesPer10s: number;
+  readonly callsOpen: number;
+  readonly callsPerTick: number;
+  readonly callJsonBytes: number;
+}
+
+/** `ctx.worker` for one call. Times are Unix milliseconds. */
+export interface RunInfo {
+  readonly tick: number;
+  readonly intervalMs: number | null;
+  readonly dueAt: number;
+  readonly lastTickAt: number | null;
+  /** Why the worker runs: `deploy`, `start`, `restart`, or an engine cause such as `cell-lost`, `node-restart`. */
+  readonly startedBy: string;
+}
+
+/** Supplied time and randomness (simulation, rehearsal). Absent: the real ones. */
+export interface GuestWorld {
+  readonly nowMs?: number;
+  readonly seed?: number;
+}
+
+/** One guest is addressed by its slot in the cell and its incarnation: a late message for an earlier one is dropped. */
+export interface Address {
+  readonly sandbox: number;
+  readonly incarnation: number;
+}
+
+export type ToCell =
+  | {
+      readonly kind: 'init';
+      readonly protocol: number;
+      readonly backend: Backend;
+      /** The bundled prelude, a classic script (see guest/prelude.guest.ts). */
+      readonly prelude: string;
+      /** Python backend: text of ctx_guest.py and the file that holds the memory snapshot. */
+      readonly pythonPrelude?: string;
+      readonly snapshotFile?: string;
+      /** Make a memory snapshot, write it as `snapshot` messages, and end. */
+      readonly makeSnapshot?: boolean;
+      readonly slots: number;
+    }
+  | { readonly kind: 'slots'; readonly count: number }
+  | ({ readonly kind: 'load'; readonly spec: LoadSpec } & Address)
+  | ({
+      readonly kind: 'run';
+      readonly run: number;
+      readonly fn: GuestFunction;
+      readonly timeoutMs: number;
+      readonly graceMs: number;
+      readonly info: RunInfo;
+      readonly world?: GuestWorld;
+      /** For `on_error`. */
+      readonly error?: GuestError;
+    } & Address)
+  /** The clock of this run stands still until the next `reply` (the node waits for its own store). */
+  | ({ readonly kind: 'hold'; readonly run: number } & Address)
+  | ({ readonly kind: 'reply'; readonly call: number; readonly json: string; readonly heldMs?: number } & Address)
+  | ({
+      readonly kind: 'refuse';
+      readonly call: number;
+      readonly code: string;
+      readonly message: string;
+      readonly heldMs?: number;
+    } & Address)
+  /** End the run in flight now, as `stopped`. */
+  | ({ readonly kind: 'cancel'; readonly run: number } & Address)
+  | ({ readonly kind: 'unload' } & Address);
+
+/** How a run ended, as the cell sees it. */
+export type RunOutcome = 'ok' | 'error' | 'timeout' | 'memory' | 'cancelled';
+
+export type FromCell =
+  | { readonly kind: 'hello'; readonly protocol: number; readonly pid: number; readonly node: string }
+  | { readonly kind: 'ready'; readonly rssBytes: number }
+  | { readonly kind: 'snapshot'; readonly base64: string; readonly last: boolean }
+  | ({ readonly kind: 'loaded'; readonly report: LoadReport } & Address)
+  | ({ readonly kind: 'load-failed'; readonly code: LoadFailure; readonly error: GuestError } & Address)
+  /** Written to the pipe before the guest is entered; `settled` or `ended` closes it. */
+  | ({ readonly kind: 'started' } & Address)
+  | ({ readonly kind: 'settled' } & Address)
+  /** `text` is a JSON array of {@link StreamEntry}, in the order in which the guest wrote them. */
+  | ({ readonly kind: 'stream'; readonly entries: readonly StreamEntry[] } & Address)
+  | ({
+      readonly kind: 'ended';
+      readonly run: number;
+      readonly outcome: RunOutcome;
+      readonly error?: GuestError;
+      readonly durationMs: number;
+      readonly cpuMs: number;
+      /** False: the sandbox is unusable and was thrown away. */
+      readonly intact: boolean;
+    } & Address)
+  | ({ readonly kind: 'unloaded' } & Address)
+  /** The sandbox died outside a run. */
+  | ({ readonly kind: 'sandbox-lost'; readonly outcome: RunOutcome; readonly error: GuestError } & Address)
+  /** This guest cannot be ended; only killing the cell helps. */
+  | ({ readonly kind: 'stuck' } & Address)
+  /** The guest whose CPU use grew most in the last sample, for culprit finding. */
+  | ({ readonly kind: 'busiest'; readonly cpuMs: number } & Address)
+  | { readonly kind: 'fatal'; readonly message: string };
+
+export type LoadFailure = 'CODE_INVALID' | 'USER_ERROR' | 'TICK_TIMEOUT' | 'MEMORY_LIMIT' | 'STATE_CORRUPT' | 'INTERNAL';
+
+export interface LoadReport {
+  readonly functions: readonly GuestFunction[];
+  /** Python only: `setup` assigns module globals (the node finds it out for JavaScript). */
+  readonly setupBindsGlobals: boolean;
+  readonly durationMs: number;
+}
+
+/**
+ * What a guest does that leaves it, in order:
+ * - `['s', key, json]` set, `['d', key]` delete, `['u', [[key, json], …]]` several keys at once, never torn apart
+ * - `['l', level, text, fields JSON or null, guest time ms]` a log line; `['n', count]` lines dropped by the rate limit
+ * - `['q', call, 'adapter.method', args JSON]` a capability call; `['f', call]` `state.flush` (answered by the node)
+ * - `['t', call, ms]` a timer (answered by the cell, never sent to the node)
+ * - `['e', status, error or null]` the run is over: 'ok' or 'error' (consumed by the cell)
+ */
+export type StreamEntry =
+  | readonly ['s', string, string]
+  | readonly ['d', string]
+  | readonly ['u', readonly (readonly [string, string])[]]
+  | readonly ['l', LogLevel, string, string | null, number]
+  | readonly ['n', number]
+  | readonly ['q', number, string, string]
+  | readonly ['f', number]
+  | readonly ['t', number, number]
+  | readonly ['e', 'ok' | 'error', GuestError | null];
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

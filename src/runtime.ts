@@ -1,0 +1,187 @@
+/**
+ * The public shape of the engine: what `createRuntime` takes and returns. The CLI and every embedder use this and nothing
+ * else; engine.ts implements it.
+ */
+import type { Adapter } from '../adapters/adapter.ts';
+import type { LogLevel } from '../sandbox/protocol.ts';
+import type { Clock } from './core/clock.ts';
+import type { ErrorCode } from './core/errors.ts';
+import type { LogRecord, RecordStore, StateChange, StateStore, TickRecord } from './store/contracts.ts';
+import type { WorkerState } from './supervisor/life.ts';
+import type { Schedule, WorkerSource } from './workers/definition.ts';
+
+/** A worker as it is deployed. Only `name` and `source` are required; durations are milliseconds. */
+export interface WorkerOptions {
+  readonly name: string;
+  /** Default `default`. */
+  readonly workspace?: string;
+  readonly source: WorkerSource;
+  /** Default: every 10 s. */
+  readonly schedule?: Schedule;
+  /** Consecutive errors after which the worker is stopped as `failed`. Default 5. */
+  readonly maxErrors?: number;
+  /** JSON; the worker reads it as `ctx.params`. Default `{}`. */
+  readonly params?: unknown;
+  /** Default 60,000. */
+  readonly tickTimeoutMs?: number;
+  /** Default 60,000. */
+  readonly setupTimeoutMs?: number;
+  /** Default 10,000. */
+  readonly onErrorTimeoutMs?: number;
+  /** Default 64 MiB for JavaScript, 256 MiB for Python. */
+  readonly memoryBytes?: number;
+  /** `dedicated` gives the worker a cell of its own. Default `shared`. */
+  readonly isolation?: 'shared' | 'dedicated';
+}
+
+/** What {@link Runtime.reconfigure} may change; nothing of it needs a redeploy or loses state. */
+export type WorkerPatch = Partial<Omit<WorkerOptions, 'name' | 'workspace' | 'source'>>;
+
+export interface HttpOptions {
+  /** Single `host:port`s with private addresses that workers may reach all the same. Default none. */
+  readonly allowPrivate?: readonly string[];
+  /** Longest time of one request, ms. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** Largest decoded response body, bytes. Default 5 MiB. */
+  readonly responseBytesMax?: number;
+  /** Requests of one worker at the same time. Default 8. */
+  readonly concurrentPerWorker?: number;
+}
+
+export interface CellOptions {
+  /** Most cells at once. Default 32. */
+  readonly max?: number;
+  /** Workers in one cell: `javascript` default 1,000, `python` default 40. */
+  readonly workersPerCell?: { readonly javascript?: number; readonly python?: number };
+  /** Bytes that a cell may grow beyond what it measured when it was ready, not counting what its workers may use. Default 512 MiB. */
+  readonly memoryBytes?: number;
+  /** Python workers that stay resident; above it those with intervals of 5 min and more are parked. Default: from the machine's memory. */
+  readonly residentPython?: number;
+}
+
+export interface RetentionOptions {
+  /** Ticks kept per worker. Default 1,000. */
+  readonly ticksPerWorker?: number;
+  /** Days for which ticks that were not ok are kept. Default 30. */
+  readonly failedTickDays?: number;
+  /** Bytes of log text over all workers. Default 256 MiB. */
+  readonly logBytes?: number;
+  /** Days for which log lines are kept. Default 30. */
+  readonly logDays?: number;
+}
+
+export interface RuntimeOptions {
+  /** Folder for state, records and caches; created if missing, locked while the engine runs. */
+  readonly dataDir: string;
+  readonly http?: HttpOptions;
+  readonly cells?: CellOptions;
+  readonly retention?: RetentionOptions;
+  /** Smallest interval in ms. Default 1,000; a platform may go down to 10. */
+  readonly minIntervalMs?: number;
+  /** Spread workers that start together over their interval. Default true. */
+  readonly spread?: boolean;
+  /** Own capabilities; a worker reaches them as `ctx.<name>`. */
+  readonly adapters?: readonly Adapter[];
+  /** Own stores instead of the embedded ones. */
+  readonly stateStore?: StateStore;
+  readonly recordStore?: RecordStore;
+  readonly clock?: Clock;
+  /** Lines about the engine itself. Default: nowhere. */
+  readonly log?: (level: LogLevel, message: string, fields?: Record<string, unknown>) => void;
+}
+
+/** What a person sees of a worker. Times are Unix ms. */
+export interface WorkerStatus {
+  readonly workspace: string;
+  readonly name: string;
+  readonly state: WorkerState;
+  readonly desired: 'running' | 'stopped';
+  /** Why it is in this state, when there is something to say. */
+  readonly reason: string | null;
+  readonly version: string | null;
+  readonly language: 'python' | 'javascript' | null;
+  readonly schedule: Schedule;
+  /** Number of the last tick that began. */
+  readonly tick: number;
+  readonly consecutiveErrors: number;
+  readonly maxErrors: number;
+  readonly skipped: number;
+  readonly lastOutcome: string | null;
+  readonly lastTickAt: number | null;
+  readonly nextTickAt: number | null;
+  /** Pid of its cell, where it has one. */
+  readonly cell: number | null;
+  readonly stateBytes: number;
+  readonly stateKeys: number;
+}
+
+export interface CellStatus {
+  readonly pid: number;
+  readonly workspace: string;
+  readonly backend: 'isolate' | 'pyodide';
+  readonly purpose: 'shared' | 'dedicated' | 'probation';
+  readonly workers: number;
+  readonly rssBytes: number;
+}
+
+export interface RuntimeStatus {
+  readonly workers: readonly WorkerStatus[];
+  readonly cells: readonly CellStatus[];
+}
+
+export interface RuntimeEvents extends Record<string, unknown> {
+  /** A tick (or a setup) ended and what it wrote is stored. */
+  readonly tick: TickRecord;
+  readonly log: LogRecord;
+  /** State that was written and stored. */
+  readonly state: { readonly worker: string; readonly tick: number; readonly changes: readonly StateChange[] };
+  readonly worker: {
+    readonly worker: string;
+    readonly from: WorkerState;
+    readonly to: WorkerState;
+    readonly reason: string | null;
+    readonly code: ErrorCode | null;
+  };
+  readonly cell: {
+    readonly pid: number;
+    readonly backend: 'isolate' | 'pyodide';
+    readonly event: 'started' | 'ready' | 'ended' | 'killed' | 'lost';
+    readonly reason: string | null;
+    readonly workers: number;
+  };
+}
+
+/** A running (or not yet started) engine. Workers are named `name` (workspace `default`) or `workspace/name`. */
+export interface Runtime {
+  /** Opens the stores, locks the data folder and goes on with every worker that was running. */
+  start(): Promise<void>;
+  /** No new ticks; ticks in flight get up to `graceMs` (10,000); state is committed; cells end. `now` cuts the grace. */
+  stop(options?: { readonly graceMs?: number; readonly now?: boolean }): Promise<void>;
+  /**
+   * Adds a worker or gives it new code and settings; its state stays. Rejects with CODE_INVALID and keeps what was there
+   * when the code cannot run. A worker that runs is moved to the new version; a new one waits for {@link startWorker}.
+   */
+  deploy(worker: WorkerOptions): Promise<WorkerStatus>;
+  startWorker(name: string): Promise<WorkerStatus>;
+  /** Waits for the tick in flight up to its timeout; `now` ends it. */
+  stopWorker(name: string, options?: { readonly now?: boolean }): Promise<WorkerStatus>;
+  restartWorker(name: string, options?: { readonly now?: boolean }): Promise<WorkerStatus>;
+  /** Stops the worker and deletes its state and records. */
+  removeWorker(name: string, options?: { readonly now?: boolean }): Promise<void>;
+  reconfigure(name: string, patch: WorkerPatch): Promise<WorkerStatus>;
+  status(): RuntimeStatus;
+  worker(name: string): WorkerStatus;
+  /** The saved state of a worker: key → value. */
+  readState(name: string): Promise<Record<string, unknown>>;
+  /** Newest first; `limit` default 100. */
+  ticks(name: string, limit?: number): Promise<readonly TickRecord[]>;
+  logs(query?: {
+    readonly name?: string;
+    readonly limit?: number;
+    readonly minLevel?: LogLevel;
+  }): Promise<readonly LogRecord[]>;
+  on<Name extends keyof RuntimeEvents & string>(
+    name: Name,
+    listener: (event: RuntimeEvents[Name]) => void,
+  ): () => void;
+}

@@ -1,0 +1,120 @@
+/**
+ * What the engine needs of a store. Two contracts: {@link StateStore} carries what must never be lost (a worker's
+ * state and life, one atomic commit at a time, fenced by epochs); {@link RecordStore} carries what is only told about it
+ * (ticks, logs), which waits for nothing. test/contract runs one suite over every implementation.
+ */
+import type { LogLevel } from '../../sandbox/protocol.ts';
+
+/** `workspace/name`: both parts match /^[a-z0-9][a-z0-9-_.]{0,62}$/i. */
+export type WorkerId = string;
+
+/** One changed key; `json: null` deletes it. */
+export interface StateChange {
+  readonly key: string;
+  readonly json: string | null;
+}
+
+/** One atomic step of one worker. */
+export interface Commit {
+  readonly worker: WorkerId;
+  /** Of the owner that writes; an older one than the store's is FENCED. */
+  readonly epoch: bigint;
+  /** The stored revision this commit builds on; another one is STALE. */
+  readonly base: bigint;
+  /** base + 1. */
+  readonly revision: bigint;
+  /** Unique per commit: the same id at the stored revision means that this very commit succeeded before. */
+  readonly commitId: string;
+  /** The worker's life ({@link WorkerHead}) as JSON, replaced as a whole. */
+  readonly head: string;
+  /** Applied in order; a later change of a key wins. */
+  readonly changes: readonly StateChange[];
+}
+
+export type CommitResult =
+  | { readonly kind: 'ok' }
+  | { readonly kind: 'fenced'; readonly epoch: bigint }
+  | { readonly kind: 'stale'; readonly revision: bigint };
+
+/** What an owner gets when it claims a worker. */
+export interface Claimed {
+  readonly epoch: bigint;
+  readonly revision: bigint;
+  /** Null for a worker that never committed. */
+  readonly head: string | null;
+  readonly entries: readonly (readonly [key: string, json: string])[];
+}
+
+export interface StoredWorker {
+  readonly worker: WorkerId;
+  readonly epoch: bigint;
+  readonly revision: bigint;
+  readonly head: string | null;
+}
+
+/** Every method rejects with STORE_UNAVAILABLE when the store cannot answer; the outcome of a commit is then unknown. */
+export interface StateStore {
+  /** Makes the caller the owner: the epoch grows by one, so every earlier owner is fenced. Creates the worker if new. */
+  claim(worker: WorkerId): Promise<Claimed>;
+  /** Reads without claiming. Null: no such worker. */
+  read(worker: WorkerId): Promise<Claimed | null>;
+  /** Resolves only when the commit is durable. Commits of one worker are applied in the order of the calls. */
+  commit(commit: Commit): Promise<CommitResult>;
+  /** Deletes a worker with all its state. */
+  remove(worker: WorkerId, epoch: bigint): Promise<CommitResult>;
+  list(): Promise<readonly StoredWorker[]>;
+  close(): Promise<void>;
+}
+
+/** How a tick (or setup) ended, as it is told to people. */
+export type TickOutcome = 'ok' | 'error' | 'timeout' | 'memory' | 'cell-lost' | 'cancelled';
+
+export interface TickRecord {
+  readonly worker: WorkerId;
+  readonly tick: number;
+  readonly fn: 'setup' | 'tick';
+  readonly outcome: TickOutcome;
+  /** Unix ms of the slot, and of the moment the call was sent to the cell. */
+  readonly dueAt: number;
+  readonly startedAt: number;
+  readonly durationMs: number;
+  readonly cpuMs: number;
+  readonly latenessMs: number;
+  /** Slots skipped just before this tick. */
+  readonly skipped: number;
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+}
+
+export interface LogRecord {
+  readonly worker: WorkerId;
+  /** Unix ms. */
+  readonly at: number;
+  readonly level: LogLevel;
+  readonly text: string;
+  /** JSON object or null. */
+  readonly fields: string | null;
+  readonly tick: number;
+}
+
+export interface LogQuery {
+  readonly worker?: WorkerId;
+  readonly limit: number;
+  readonly minLevel?: LogLevel;
+}
+
+/** Bounded: see each implementation's retention settings. Appending never waits; what cannot be written is counted. */
+export interface RecordStore {
+  appendTick(record: TickRecord): void;
+  appendLog(record: LogRecord): void;
+  /** Newest first. */
+  ticks(worker: WorkerId, limit: number): Promise<readonly TickRecord[]>;
+  /** Newest first. */
+  logs(query: LogQuery): Promise<readonly LogRecord[]>;
+  /** Deletes everything that is told about one worker. */
+  forget(worker: WorkerId): Promise<void>;
+  /** Records that were dropped because the queue was full or the disk refused. */
+  dropped(): number;
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
