@@ -19,6 +19,8 @@ export interface Capability {
   readonly effect: boolean;
   /** Names of positional arguments in order; the guest turns positional and named arguments into one object. */
   readonly parameters: readonly string[];
+  /** How many of them JavaScript takes in order; the rest goes into one options object. Default: all. */
+  readonly positional?: number;
   /** Parses that object. Unknown keys are refused. */
   readonly input: z.ZodType;
   /**

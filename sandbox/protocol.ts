@@ -32,7 +32,20 @@ export interface CapabilityInfo {
   readonly method: string;
   /** Names of positional arguments, camelCase; both languages turn positional and named arguments into one object. */
   readonly parameters: readonly string[];
+  /** How many of them JavaScript takes in order; the rest goes into one options object. Default: all. */
+  readonly positional?: number;
 }
+
+/** Where the parts of a guest's ring are: header words (Int32), then UTF-16 units. */
+export const RING = {
+  BYTES: 64 * 1024,
+  /** Int32 index: units written. */
+  HEAD: 0,
+  /** Int32 index: calls that hold the run open. A run is over when its end was written and this is 0. */
+  OPEN: 1,
+  /** Bytes before the first unit. */
+  DATA: 64,
+} as const;
 
 /** Everything a sandbox needs to load one worker. */
 export interface LoadSpec {
@@ -177,22 +190,31 @@ export interface LoadReport {
 }
 
 /**
- * What a guest does that leaves it, in order:
- * - `['s', key, json]` set, `['d', key]` delete, `['u', [[key, json], …]]` several keys at once, never torn apart
+ * What a guest does that reaches the node, in order:
+ * - `['s', key, json]` set, `['d', key]` delete
  * - `['l', level, text, fields JSON or null, guest time ms]` a log line; `['n', count]` lines dropped by the rate limit
  * - `['q', call, 'adapter.method', args JSON]` a capability call; `['f', call]` `state.flush` (answered by the node)
- * - `['t', call, ms]` a timer (answered by the cell, never sent to the node)
- * - `['e', status, error or null]` the run is over: 'ok' or 'error' (consumed by the cell)
  */
 export type StreamEntry =
   | readonly ['s', string, string]
   | readonly ['d', string]
-  | readonly ['u', readonly (readonly [string, string])[]]
   | readonly ['l', LogLevel, string, string | null, number]
   | readonly ['n', number]
   | readonly ['q', number, string, string]
-  | readonly ['f', number]
+  | readonly ['f', number];
+
+/**
+ * What a guest writes into its ring, each as a length (two UTF-16 units, low first) and text:
+ * - `s<key length>:<key><json>` and `d<key>`: state; `j<JSON>`: one of {@link RingEvent}; `k`: the run ended well.
+ */
+export type RingEvent =
+  | Exclude<StreamEntry, readonly ['s', string, string] | readonly ['d', string]>
+  /** Several keys at once, never torn apart: the cell takes the whole entry or nothing. */
+  | readonly ['u', readonly (readonly [string, string])[]]
+  /** A timer: the cell answers it. */
   | readonly ['t', number, number]
-  | readonly ['e', 'ok' | 'error', GuestError | null];
+  /** The run ended; for `load` with its report. */
+  | readonly ['e', 'ok', LoadReport]
+  | readonly ['e', 'error', GuestError];
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

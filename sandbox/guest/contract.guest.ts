@@ -37,6 +37,9 @@ export interface GuestCore {
   call(capability: string, argsJson: string): Promise<string>;
   /** Ends with the run: then it rejects. */
   sleep(ms: number): Promise<void>;
+  /** `setTimeout` and `setInterval`; timers end with the run. */
+  setTimer(callback: unknown, ms: unknown, repeat: boolean, args: readonly unknown[]): number;
+  clearTimer(id: unknown): void;
   worker(): WorkerView;
 }
 

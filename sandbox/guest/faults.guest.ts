@@ -1,0 +1,52 @@
+/** Errors that the prelude raises in user code, and the description of anything that user code throws. */
+import type { GuestError } from '../protocol.ts';
+import type { CodedError } from './contract.guest.ts';
+import { apply, defineProperty, SafeError, SafeString, slice } from './primordials.guest.ts';
+
+const MESSAGE_CHARS = 4_096;
+const STACK_CHARS = 16_384;
+
+/** The class name a worker sees for an engine code. */
+const NAMES: Readonly<Record<string, string>> = {
+  __proto__: null as never,
+  TICK_TIMEOUT: 'TickTimeoutError',
+  STATE_LIMIT: 'StateError',
+  STATE_INVALID: 'StateError',
+  NOT_CONNECTED: 'NotConnectedError',
+};
+
+export function fault(code: string, message: string): CodedError {
+  const error = new SafeError(message) as CodedError;
+  defineProperty(error, 'name', { value: NAMES[code] ?? 'CallError', enumerable: false, writable: true });
+  error.code = code;
+  return error;
+}
+
+/** Rebuilds an error from data, for an `on_error` that runs in another sandbox than the one that threw. */
+export function rebuild(data: GuestError): Error {
+  const error = new SafeError(data.message);
+  defineProperty(error, 'name', { value: data.name, enumerable: false, writable: true, configurable: true });
+  defineProperty(error, 'stack', { value: data.stack, enumerable: false, writable: true, configurable: true });
+  return error;
+}
+
+function textOf(read: () => unknown, max: number, fallback: string): string {
+  try {
+    const value = read();
+    const text = typeof value === 'string' ? value : apply(SafeString, undefined, [value]);
+    return text.length > max ? `${slice(text, 0, max)}…` : text;
+  } catch {
+    return fallback;
+  }
+}
+
+/** Getters and proxies may run user code here: it is caught, and the caller's time limit bounds it. */
+export function describe(thrown: unknown): GuestError {
+  if (typeof thrown === 'object' && thrown !== null) {
+    const error = thrown as Record<string, unknown>;
+    const name = textOf(() => error['name'] ?? 'Error', 128, 'Error');
+    const message = textOf(() => error['message'] ?? thrown, MESSAGE_CHARS, '(an error that cannot be described)');
+    return { name, message, stack: textOf(() => error['stack'] ?? '', STACK_CHARS, '') };
+  }
+  return { name: 'Error', message: `thrown: ${textOf(() => thrown, MESSAGE_CHARS, typeof thrown)}`, stack: '' };
+}
