@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+// Vitest reads the default export; it is the one place where the project has one.
+// biome-ignore lint/style/noDefaultExport: vitest's contract
+export default defineConfig({
+  test: {
+    environment: 'node',
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});
