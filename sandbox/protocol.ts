@@ -172,15 +172,17 @@ export type FromCell =
       readonly intact: boolean;
     } & Address)
   | ({ readonly kind: 'unloaded' } & Address)
-  /** The sandbox died outside a run. */
-  | ({ readonly kind: 'sandbox-lost'; readonly outcome: RunOutcome; readonly error: GuestError } & Address)
   /** This guest cannot be ended; only killing the cell helps. */
   | ({ readonly kind: 'stuck' } & Address)
-  /** The guest whose CPU use grew most in the last sample, for culprit finding. */
-  | ({ readonly kind: 'busiest'; readonly cpuMs: number } & Address)
   | { readonly kind: 'fatal'; readonly message: string };
 
-export type LoadFailure = 'CODE_INVALID' | 'USER_ERROR' | 'TICK_TIMEOUT' | 'MEMORY_LIMIT' | 'STATE_CORRUPT' | 'INTERNAL';
+export type LoadFailure =
+  | 'CODE_INVALID'
+  | 'USER_ERROR'
+  | 'TICK_TIMEOUT'
+  | 'MEMORY_LIMIT'
+  | 'STATE_CORRUPT'
+  | 'INTERNAL';
 
 export interface LoadReport {
   readonly functions: readonly GuestFunction[];

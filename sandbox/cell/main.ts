@@ -1,0 +1,82 @@
+/**
+ * Entry of a cell process. It checks that it is really locked up, speaks frames on two pipes, and dies by SIGKILL as soon as the
+ * node is gone: `process.exit` can hang while a guest runs.
+ */
+import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { CELL_READ_FD, CELL_WRITE_FD, type FromCell, PROTOCOL_VERSION, type ToCell } from '../protocol.ts';
+import { createJavascriptBackend } from './backend.ts';
+import { Cell } from './cell.ts';
+import { encodeFrame, FrameReader } from './channel.ts';
+import { findOpenDoor } from './lockup.ts';
+
+function die(): never {
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('unreachable');
+}
+
+function write(messages: readonly FromCell[]): void {
+  const frame = encodeFrame(messages);
+  try {
+    for (let at = 0; at < frame.length; ) at += writeSync(CELL_WRITE_FD, frame, at);
+  } catch {
+    die();
+  }
+}
+
+function fatal(message: string): never {
+  write([{ kind: 'fatal', message: message.slice(0, 2_000) }]);
+  return die();
+}
+
+async function init(message: ToCell): Promise<Cell | null> {
+  if (message.kind !== 'init') return fatal('the first message must be init');
+  if (message.protocol !== PROTOCOL_VERSION) return fatal(`protocol ${message.protocol} is not ${PROTOCOL_VERSION}`);
+  if (message.backend === 'isolate') return new Cell(createJavascriptBackend(message.prelude), message.slots, write);
+  const { createPythonBackend, makeSnapshot } = await import('../pyodide/backend.ts');
+  if (message.makeSnapshot === true) {
+    await makeSnapshot(message, write);
+    return null;
+  }
+  return new Cell(await createPythonBackend(message), message.slots, write);
+}
+
+function start(): void {
+  const door = findOpenDoor();
+  if (door !== null) fatal(`this cell is not locked up: ${door}`);
+  process.on('uncaughtException', (error) => fatal(`uncaught: ${error.stack ?? error.message}`));
+  process.on('unhandledRejection', (reason) => fatal(`unhandled: ${reason instanceof Error ? reason.stack : reason}`));
+  let cell: Cell | null = null;
+  /** What arrives before the cell is ready; the first is `init`. */
+  const early: ToCell[] = [];
+  const reader = new FrameReader((messages) => {
+    for (const message of messages as readonly ToCell[]) {
+      if (cell !== null) cell.handle(message);
+      else if (early.push(message) === 1) void open(message);
+    }
+  });
+  async function open(message: ToCell): Promise<void> {
+    try {
+      cell = await init(message);
+    } catch (error) {
+      fatal(`init failed: ${error instanceof Error ? error.stack : error}`);
+    }
+    if (cell === null) return;
+    write([{ kind: 'ready', rssBytes: process.memoryUsage.rss() }]);
+    for (const waiting of early.slice(1)) cell.handle(waiting);
+  }
+  const socket = new Socket({ fd: CELL_READ_FD, readable: true, writable: false });
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      reader.push(chunk);
+    } catch (error) {
+      fatal(`bad frame: ${error instanceof Error ? error.stack : error}`);
+    }
+  });
+  socket.on('end', die);
+  socket.on('close', die);
+  socket.on('error', die);
+  write([{ kind: 'hello', protocol: PROTOCOL_VERSION, pid: process.pid, node: process.version }]);
+}
+
+start();

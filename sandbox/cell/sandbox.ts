@@ -1,0 +1,360 @@
+/**
+ * One loaded worker in a cell. Everything that enters the guest is a slice, one at a time: the cell grants a slot, the slice
+ * runs under what is left of the run's time, and afterwards the guest's stream is read. Between slices the guest stands
+ * still: it waits for answers, for timers, or for its next run.
+ */
+import type { EntryPoint, GuestIsolate, SliceEnd } from '../isolate/guest-isolate.ts';
+import type { Address, FromCell, GuestError, RunOutcome } from '../protocol.ts';
+import { EntryCollector } from './entries.ts';
+import { Run } from './run.ts';
+
+export interface SandboxHost {
+  send(message: FromCell): void;
+  /** Ask for a slot; `runSlice` is called when one is free. */
+  requestSlot(sandbox: Sandbox): void;
+}
+
+interface Slice {
+  readonly entry: EntryPoint;
+  readonly args: readonly (string | number)[];
+  /** Starts a run. */
+  readonly opens?: Run | ((now: number) => Run);
+}
+
+/** Beyond its limit a slice may still need this long to come back before the isolate is disposed, and after that. */
+const SETTLE_MS = 1_000;
+const DISPOSED_SETTLE_MS = 200;
+/** How often a running guest's stream is read; a big one less often. */
+const DRAIN_MS = 100;
+const DRAIN_CHARS_PER_MS = 10_000;
+
+export class Sandbox {
+  readonly address: Address;
+  readonly language: 'javascript' | 'python';
+  readonly #host: SandboxHost;
+  readonly #entries: EntryCollector;
+  #guest: GuestIsolate | null = null;
+  #pending: Slice[] = [];
+  #run: Run | null = null;
+  #timers = new Map<number, NodeJS.Timeout>();
+  #deadlineTimer: NodeJS.Timeout | null = null;
+  #queued = false;
+  #slice: { since: number; limitMs: number; nextDrainAt: number; disposedAt: number | null } | null = null;
+  #unloading = false;
+  #loaded = false;
+  #stuck = false;
+
+  constructor(address: Address, language: 'javascript' | 'python', host: SandboxHost) {
+    this.address = address;
+    this.language = language;
+    this.#host = host;
+    this.#entries = new EntryCollector(
+      (call, ms) => this.#setTimer(call, ms),
+      ({ report, error }) => {
+        if (this.#run === null) return;
+        this.#run.ended = true;
+        this.#run.report ??= report;
+        this.#run.error ??= error;
+      },
+    );
+  }
+
+  get runningSince(): number | null {
+    return this.#slice?.since ?? null;
+  }
+
+  get cpuMs(): number {
+    return this.#guest?.cpuMs ?? 0;
+  }
+
+  /** The guest waits inside its own write: read the ring, then what did not fit. */
+  readonly onSpill = (text: string | null): void => {
+    this.#readRing();
+    this.#guest?.ring.rewind();
+    if (text !== null) this.#entries.add(text);
+  };
+
+  readonly onCatastrophe = (): void => this.#reportStuck();
+
+  /** The isolate is ready: run the module body. */
+  load(guest: GuestIsolate, specJson: string, timeoutMs: number): void {
+    if (this.#unloading) {
+      guest.dispose();
+      return this.#finishUnload();
+    }
+    this.#guest = guest;
+    const opens = (now: number): Run => new Run({ id: 0, timeoutMs, graceMs: 0, now, cpuBeforeMs: guest.cpuMs });
+    this.#push({ entry: 'load', args: [specJson], opens });
+  }
+
+  begin(message: { run: number; timeoutMs: number; graceMs: number }, orderJson: string): void {
+    const guest = this.#guest;
+    if (guest === null || guest.disposed || !this.#loaded || this.#run !== null) {
+      this.#host.send({
+        kind: 'ended',
+        ...this.address,
+        run: message.run,
+        outcome: 'error',
+        error: { name: 'InternalError', message: 'the sandbox cannot run now', stack: '' },
+        durationMs: 0,
+        cpuMs: 0,
+        intact: false,
+      });
+      return;
+    }
+    const { run: id, timeoutMs, graceMs } = message;
+    const opens = (now: number): Run => new Run({ id, timeoutMs, graceMs, now, cpuBeforeMs: guest.cpuMs });
+    this.#push({ entry: 'begin', args: [orderJson], opens });
+  }
+
+  answer(slice: { entry: 'deliver' | 'refuse'; args: readonly (string | number)[] }): void {
+    this.#run?.resume(performance.now());
+    if (this.#run !== null) this.#push(slice);
+  }
+
+  hold(run: number): void {
+    if (this.#run?.id !== run) return;
+    this.#run.hold(performance.now());
+    this.#armDeadline();
+  }
+
+  cancel(run: number): void {
+    const current = this.#run;
+    if (current !== null && current.id !== run) return;
+    if (current === null) {
+      // The run still waits for its slot.
+      const before = this.#pending.length;
+      this.#pending = this.#pending.filter((slice) => slice.entry !== 'begin');
+      if (this.#pending.length < before) this.#sendEnded(run, 'cancelled', null, 0, 0, true);
+      return;
+    }
+    current.phase = 'cancelled';
+    if (this.#slice !== null) this.#dispose();
+    else this.#finish('cancelled', this.language === 'javascript');
+  }
+
+  unload(): void {
+    this.#unloading = true;
+    this.#clearTimers();
+    this.#pending = [];
+    this.#run = null;
+    this.#dispose();
+    if (this.#slice === null) this.#finishUnload();
+  }
+
+  /** Enters the guest once. The cell holds a slot for it until the promise settles. */
+  async runSlice(): Promise<void> {
+    this.#queued = false;
+    const slice = this.#pending.shift();
+    const guest = this.#guest;
+    if (slice === undefined || guest === null || guest.disposed) return;
+    const since = performance.now();
+    if (slice.opens !== undefined) this.#run = slice.opens instanceof Run ? slice.opens : slice.opens(since);
+    const run = this.#run;
+    if (run === null) return;
+    this.#disarmDeadline();
+    const limitMs = run.held ? run.timeoutMs : run.leftMs(since);
+    this.#slice = { since, limitMs, nextDrainAt: since + DRAIN_MS, disposedAt: null };
+    const end = limitMs <= 0 ? ({ kind: 'terminated' } as const) : await guest.enter(slice.entry, slice.args, limitMs);
+    this.#slice = null;
+    this.#afterSlice(end);
+    if (this.#pending.length > 0) this.#requestSlot();
+  }
+
+  get canRun(): boolean {
+    return this.#pending.length > 0 && this.#guest !== null && !this.#guest.disposed;
+  }
+
+  /** Called every few tens of milliseconds while a slice runs. */
+  watch(now: number): void {
+    const slice = this.#slice;
+    const guest = this.#guest;
+    if (slice === null || guest === null || this.#stuck) return;
+    if (now >= slice.nextDrainAt) {
+      this.#readRing();
+      const chars = this.#entries.chars;
+      this.#sendStream();
+      slice.nextDrainAt = now + Math.max(DRAIN_MS, chars / DRAIN_CHARS_PER_MS);
+    }
+    if (now - slice.since > slice.limitMs + SETTLE_MS) guest.dispose();
+    if (!guest.disposed) return;
+    slice.disposedAt ??= now;
+    if (now - slice.disposedAt >= DISPOSED_SETTLE_MS) this.#reportStuck();
+  }
+
+  #push(slice: Slice): void {
+    this.#pending.push(slice);
+    this.#requestSlot();
+  }
+
+  #requestSlot(): void {
+    if (this.#queued || this.#slice !== null) return;
+    this.#queued = true;
+    this.#host.requestSlot(this);
+  }
+
+  #afterSlice(end: SliceEnd): void {
+    if (this.#unloading) return this.#finishUnload();
+    const run = this.#run;
+    this.#readRing();
+    if (run === null) return;
+    if (this.#guest?.disposed !== true) this.#guest?.ring.rewind();
+    switch (end.kind) {
+      case 'threw':
+        run.error ??= end.error;
+        break;
+      case 'terminated':
+        return this.#finish(run.phase === 'cancelled' ? 'cancelled' : 'timeout', this.language === 'javascript');
+      case 'disposed': {
+        const overdue = run.leftMs(performance.now()) <= 0;
+        return this.#finish(run.phase === 'cancelled' ? 'cancelled' : overdue ? 'timeout' : 'memory', false);
+      }
+      case 'returned':
+        break;
+    }
+    if (run.ended && this.#guest?.ring.openCalls === 0) {
+      const outOfMemory = this.language === 'python' && run.error?.name === 'MemoryError';
+      const outcome = outOfMemory ? 'memory' : run.error === null ? 'ok' : 'error';
+      return this.#finish(run.phase === 'expired' ? 'timeout' : outcome, !outOfMemory && run.phase === 'running');
+    }
+    this.#sendStream();
+    this.#host.send({ kind: 'settled', ...this.address });
+    this.#armDeadline();
+  }
+
+  #finish(outcome: RunOutcome, intact: boolean): void {
+    const run = this.#run;
+    if (run === null) return;
+    this.#run = null;
+    this.#clearTimers();
+    this.#pending = this.#pending.filter((slice) => slice.opens !== undefined);
+    this.#sendStream();
+    const now = performance.now();
+    const error = this.#errorFor(run, outcome);
+    const whole =
+      (intact || (this.language === 'javascript' && outcome === 'timeout')) && this.#guest?.disposed === false;
+    if (run.id === 0) {
+      if (outcome === 'ok' && run.report !== null) {
+        this.#loaded = true;
+        this.#host.send({ kind: 'loaded', ...this.address, report: run.report });
+      } else {
+        const code = {
+          timeout: 'TICK_TIMEOUT',
+          memory: 'MEMORY_LIMIT',
+          error: 'USER_ERROR',
+          ok: 'INTERNAL',
+          cancelled: 'INTERNAL',
+        } as const;
+        this.#host.send({ kind: 'load-failed', ...this.address, code: code[outcome], error: error ?? NO_REPORT });
+      }
+    } else {
+      const cpuMs = Math.max(0, (this.#guest?.cpuMs ?? 0) - run.cpuBeforeMs);
+      this.#sendEnded(run.id, outcome, error, now - run.startedAt, cpuMs, whole);
+    }
+    if (!whole) this.#dispose();
+  }
+
+  #errorFor(run: Run, outcome: RunOutcome): GuestError | null {
+    switch (outcome) {
+      case 'ok':
+        return null;
+      case 'error':
+        return run.error;
+      case 'timeout': {
+        const message = `The call took longer than ${run.timeoutMs / 1_000} s and was ended.`;
+        return { name: 'TickTimeoutError', message, stack: run.error?.stack ?? '' };
+      }
+      case 'memory':
+        return {
+          name: 'MemoryError',
+          message: 'The worker used more memory than its limit.',
+          stack: run.error?.stack ?? '',
+        };
+      case 'cancelled':
+        return { name: 'CancelledError', message: 'The call was ended because the worker was stopped.', stack: '' };
+    }
+  }
+
+  #sendEnded(
+    run: number,
+    outcome: RunOutcome,
+    error: GuestError | null,
+    durationMs: number,
+    cpuMs: number,
+    intact: boolean,
+  ): void {
+    this.#host.send({
+      kind: 'ended',
+      ...this.address,
+      run,
+      outcome,
+      ...(error === null ? {} : { error }),
+      durationMs: Math.round(durationMs * 1_000) / 1_000,
+      cpuMs: Math.round(cpuMs * 1_000) / 1_000,
+      intact,
+    });
+  }
+
+  #sendStream(): void {
+    const entries = this.#entries.take();
+    if (entries.length > 0) this.#host.send({ kind: 'stream', ...this.address, entries });
+  }
+
+  #readRing(): void {
+    this.#guest?.ring.read((entry) => this.#entries.add(entry));
+  }
+
+  #setTimer(call: number, ms: number): void {
+    clearTimeout(this.#timers.get(call));
+    const timer = setTimeout(() => {
+      this.#timers.delete(call);
+      if (this.#run !== null) this.#push({ entry: 'deliver', args: [call, 'null'] });
+    }, ms);
+    this.#timers.set(call, timer);
+  }
+
+  #armDeadline(): void {
+    this.#disarmDeadline();
+    const run = this.#run;
+    if (run === null || run.held) return;
+    this.#deadlineTimer = setTimeout(() => this.#onDeadline(), Math.max(0, run.leftMs(performance.now())));
+  }
+
+  #disarmDeadline(): void {
+    if (this.#deadlineTimer !== null) clearTimeout(this.#deadlineTimer);
+    this.#deadlineTimer = null;
+  }
+
+  #onDeadline(): void {
+    this.#deadlineTimer = null;
+    const run = this.#run;
+    if (run === null || this.#slice !== null || run.held) return;
+    if (run.phase !== 'running' || run.graceMs <= 0) return this.#finish('timeout', false);
+    run.expire(performance.now());
+    this.#push({ entry: 'expire', args: [] });
+    this.#armDeadline();
+  }
+
+  #clearTimers(): void {
+    this.#disarmDeadline();
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  #dispose(): void {
+    this.#guest?.dispose();
+  }
+
+  #finishUnload(): void {
+    this.#guest = null;
+    this.#host.send({ kind: 'unloaded', ...this.address });
+  }
+
+  #reportStuck(): void {
+    if (this.#stuck) return;
+    this.#stuck = true;
+    this.#host.send({ kind: 'stuck', ...this.address });
+  }
+}
+
+const NO_REPORT: GuestError = { name: 'InternalError', message: 'the worker ended without a report', stack: '' };
