@@ -17,9 +17,9 @@ export interface StateChange {
 /** One atomic step of one worker. */
 export interface Commit {
   readonly worker: WorkerId;
-  /** Of the owner that writes; an older one than the store's is FENCED. */
+  /** Of the owner that writes; any other one than the store's is FENCED. */
   readonly epoch: bigint;
-  /** The stored revision this commit builds on; another one is STALE. */
+  /** The stored revision this commit builds on; another one is STALE, and so is any commit of a worker that is not there. */
   readonly base: bigint;
   /** base + 1. */
   readonly revision: bigint;
@@ -52,17 +52,26 @@ export interface StoredWorker {
   readonly head: string | null;
 }
 
-/** Every method rejects with STORE_UNAVAILABLE when the store cannot answer; the outcome of a commit is then unknown. */
+/**
+ * Every method rejects with STORE_UNAVAILABLE when the store cannot answer; the outcome of a commit is then unknown.
+ * Keys and JSON come back exactly as they were written; text with half a surrogate pair is refused as STATE_INVALID.
+ * What is damaged on disk is STATE_CORRUPT. The rule that decides a commit is in commit-rule.ts.
+ */
 export interface StateStore {
-  /** Makes the caller the owner: the epoch grows by one, so every earlier owner is fenced. Creates the worker if new. */
+  /**
+   * Makes the caller the owner: the epoch grows by one, so every earlier owner is fenced. Creates the worker if new, with
+   * an epoch above every one that a removed worker had: who owned a namesake stays fenced.
+   */
   claim(worker: WorkerId): Promise<Claimed>;
   /** Reads without claiming. Null: no such worker. */
   read(worker: WorkerId): Promise<Claimed | null>;
   /** Resolves only when the commit is durable. Commits of one worker are applied in the order of the calls. */
   commit(commit: Commit): Promise<CommitResult>;
-  /** Deletes a worker with all its state. */
+  /** Deletes a worker with all its state. A worker that is not there is ok, so that a retry is. */
   remove(worker: WorkerId, epoch: bigint): Promise<CommitResult>;
+  /** Sorted by name. */
   list(): Promise<readonly StoredWorker[]>;
+  /** Finishes what was called before; what is called after it rejects with STORE_UNAVAILABLE. */
   close(): Promise<void>;
 }
 
@@ -103,13 +112,29 @@ export interface LogQuery {
   readonly minLevel?: LogLevel;
 }
 
+/** What is left of a worker's ticks when they are no longer kept one by one: sums over one minute. Setups are not in it. */
+export interface MinuteRecord {
+  readonly worker: WorkerId;
+  /** Unix ms of the minute's beginning; a tick belongs to the minute in which it was started. */
+  readonly at: number;
+  readonly ticks: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly durationMsSum: number;
+  readonly durationMsMax: number;
+  readonly cpuMsSum: number;
+  readonly latenessMsMax: number;
+}
+
 /** Bounded: see each implementation's retention settings. Appending never waits; what cannot be written is counted. */
 export interface RecordStore {
   appendTick(record: TickRecord): void;
   appendLog(record: LogRecord): void;
-  /** Newest first. */
+  /** Newest first, by arrival; setups are among them. */
   ticks(worker: WorkerId, limit: number): Promise<readonly TickRecord[]>;
   /** Newest first. */
+  minutes(worker: WorkerId, limit: number): Promise<readonly MinuteRecord[]>;
+  /** Newest first, by arrival. */
   logs(query: LogQuery): Promise<readonly LogRecord[]>;
   /** Deletes everything that is told about one worker. */
   forget(worker: WorkerId): Promise<void>;

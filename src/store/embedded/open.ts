@@ -1,0 +1,90 @@
+/**
+ * The embedded default: state and records of one node in one locked folder, each file served by a thread of its own.
+ * `state.db` promises (every commit is on the disk before it is acknowledged), `records.db` does not.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { CleanupStack } from '../../core/cleanup.ts';
+import { RuntimeError } from '../../core/errors.ts';
+import { MiB } from '../../core/limits.ts';
+import type { RecordStore, StateStore } from '../contracts.ts';
+import { lockFolder } from './lock.ts';
+import { EmbeddedRecordStore } from './record-client.ts';
+import type { RecordDatabaseOptions } from './record-database.ts';
+import { EmbeddedStateStore } from './state-client.ts';
+import type { StoreLog } from './store-thread.ts';
+
+/** The same as `RetentionOptions` of the runtime; defaults are there. */
+export interface EmbeddedRetention {
+  readonly ticksPerWorker?: number;
+  readonly failedTickDays?: number;
+  readonly logBytes?: number;
+  readonly logDays?: number;
+}
+
+export interface EmbeddedOptions {
+  /** Created if missing, for this user only. */
+  readonly dataDir: string;
+  readonly retention?: EmbeddedRetention;
+  readonly log: StoreLog;
+}
+
+export interface EmbeddedStores {
+  readonly state: StateStore;
+  readonly records: RecordStore;
+  /** Finishes what was asked for, closes both files and gives the folder back. */
+  close(): Promise<void>;
+}
+
+/** Rejects with DATA_LOCKED, naming the node that uses the folder, or with DATA_UNUSABLE, saying what to do. */
+export async function openEmbeddedStores({ dataDir, retention, log }: EmbeddedOptions): Promise<EmbeddedStores> {
+  createFolder(dataDir);
+  const cleanup = new CleanupStack();
+  try {
+    const lock = lockFolder(dataDir);
+    cleanup.push('the lock of the data folder', () => lock.release());
+    const stateFile = join(dataDir, 'state.db');
+    const state = await EmbeddedStateStore.open({ spawn: () => spawn('./state-thread.ts', { file: stateFile }), log });
+    cleanup.push('the state store', () => state.close());
+    const recordOptions: RecordDatabaseOptions = {
+      file: join(dataDir, 'records.db'),
+      ticksPerWorker: retention?.ticksPerWorker ?? 1_000,
+      failedTickDays: retention?.failedTickDays ?? 30,
+      keptPerWorker: 10_000,
+      foldRows: 50_000,
+      logBytes: retention?.logBytes ?? 256 * MiB,
+      logDays: retention?.logDays ?? 30,
+    };
+    const records = await EmbeddedRecordStore.open({ spawn: () => spawn('./record-thread.ts', recordOptions), log });
+    cleanup.push('the record store', () => records.close());
+    let closed: Promise<void> | undefined;
+    return {
+      state,
+      records,
+      close: () => {
+        closed ??= cleanup.closeAll();
+        return closed;
+      },
+    };
+  } catch (thrown) {
+    await cleanup.closeAll();
+    throw thrown;
+  }
+}
+
+function createFolder(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new RuntimeError('DATA_UNUSABLE', `the data folder ${dataDir} cannot be created (${reason}).`, {
+      cause: thrown,
+    });
+  }
+}
+
+/** The threads need nothing of the environment. */
+function spawn(entry: './state-thread.ts' | './record-thread.ts', workerData: unknown): Worker {
+  return new Worker(new URL(entry, import.meta.url), { workerData, env: {}, name: entry.slice(2, -3) });
+}

@@ -1,0 +1,236 @@
+/**
+ * The main thread's side of the state file: gathers what is asked in one turn of the event loop into one group, keeps few
+ * groups on their way, and settles each caller. While groups are under way the next one grows, so the load itself makes
+ * the groups large: no timer, no delay for a single commit.
+ */
+import type { Worker } from 'node:worker_threads';
+import { RuntimeError } from '../../core/errors.ts';
+import { MiB } from '../../core/limits.ts';
+import { COMMITTED, refuseCommit } from '../commit-rule.ts';
+import type { Claimed, Commit, CommitResult, StateStore, StoredWorker, WorkerId } from '../contracts.ts';
+import {
+  type Answer,
+  type Cell,
+  packClaim,
+  packCommit,
+  packList,
+  packRead,
+  packRemove,
+  type StateReply,
+  type StateRequest,
+} from './messages.ts';
+import { type StoreLog, StoreThread } from './store-thread.ts';
+
+export interface StateClientOptions {
+  readonly spawn: () => Worker;
+  readonly log: StoreLog;
+  /** Operations that wait or are under way; more are refused. Default 100,000. */
+  readonly operationsMax?: number;
+  /** Characters of their text. Default 256 Mi. */
+  readonly charactersMax?: number;
+}
+
+interface Waiting {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: RuntimeError) => void;
+}
+
+/** Two, so that the thread works on one group while the main thread settles the other. */
+const GROUPS_UNDER_WAY_MAX = 2;
+/** Bounds one transaction and one message. A claim or read counts more, since its answer is the whole state. */
+const GROUP_WEIGHT_MAX = 4_096;
+const GROUP_CHARACTERS_MAX = 8 * MiB;
+const LOAD_WEIGHT = 64;
+
+class Group {
+  readonly cells: Cell[] = [];
+  readonly waiting: Waiting[] = [];
+  weight = 0;
+  characters = 0;
+
+  get full(): boolean {
+    return this.weight >= GROUP_WEIGHT_MAX || this.characters >= GROUP_CHARACTERS_MAX;
+  }
+}
+
+export class EmbeddedStateStore implements StateStore {
+  readonly #operationsMax: number;
+  readonly #charactersMax: number;
+  #thread: StoreThread<StateRequest, StateReply> | null = null;
+  /** Oldest first; the last one still takes operations. */
+  #gathering: Group[] = [new Group()];
+  #underWay: Group[] = [];
+  #operations = 0;
+  #characters = 0;
+  #turn: NodeJS.Immediate | null = null;
+  #closed: Promise<void> | null = null;
+  #onIdle: (() => void) | null = null;
+
+  private constructor(options: StateClientOptions) {
+    this.#operationsMax = options.operationsMax ?? 100_000;
+    this.#charactersMax = options.charactersMax ?? 256 * MiB;
+  }
+
+  /** Rejects with DATA_UNUSABLE. */
+  static async open(options: StateClientOptions): Promise<EmbeddedStateStore> {
+    const store = new EmbeddedStateStore(options);
+    store.#thread = await StoreThread.open<StateRequest, StateReply>({
+      name: 'state',
+      spawn: options.spawn,
+      log: options.log,
+      onReply: (reply) => store.#settle(reply),
+      onLost: (reason) => store.#rejectAll(`its thread was lost (${reason})`),
+    });
+    return store;
+  }
+
+  commit(commit: Commit): Promise<CommitResult> {
+    const refusal = refuseCommit(commit);
+    if (refusal !== null) return Promise.reject(refusal);
+    let characters = commit.head.length;
+    for (const { key, json } of commit.changes) characters += key.length + (json?.length ?? 0);
+    const group = this.#admit(1, characters);
+    if (group instanceof RuntimeError) return Promise.reject(group);
+    packCommit(group.cells, commit);
+    return this.#answer(group) as Promise<CommitResult>;
+  }
+
+  claim(worker: WorkerId): Promise<Claimed> {
+    return this.#ask(LOAD_WEIGHT, (cells) => packClaim(cells, worker)) as Promise<Claimed>;
+  }
+
+  read(worker: WorkerId): Promise<Claimed | null> {
+    return this.#ask(LOAD_WEIGHT, (cells) => packRead(cells, worker)) as Promise<Claimed | null>;
+  }
+
+  remove(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
+    return this.#ask(1, (cells) => packRemove(cells, worker, epoch)) as Promise<CommitResult>;
+  }
+
+  list(): Promise<readonly StoredWorker[]> {
+    return this.#ask(LOAD_WEIGHT, packList) as Promise<readonly StoredWorker[]>;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#finish();
+    return this.#closed;
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#operations > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    await this.#thread?.close({ kind: 'close' });
+  }
+
+  #ask(weight: number, pack: (cells: Cell[]) => void): Promise<Answer> {
+    const group = this.#admit(weight, 0);
+    if (group instanceof RuntimeError) return Promise.reject(group);
+    pack(group.cells);
+    return this.#answer(group);
+  }
+
+  /** The group that takes the next operation, or why none does. */
+  #admit(weight: number, characters: number): Group | RuntimeError {
+    if (this.#closed !== null) return unavailable('it is closed');
+    if (this.#thread?.ready !== true) return unavailable('its thread is being started again');
+    if (this.#operations >= this.#operationsMax || this.#characters + characters > this.#charactersMax) {
+      return unavailable(
+        `${this.#operations} operations with ${this.#characters} characters wait for the disk, which is as many as may`,
+      );
+    }
+    let group = this.#gathering.at(-1);
+    if (group === undefined || group.full) {
+      group = new Group();
+      this.#gathering.push(group);
+    }
+    group.weight += weight;
+    group.characters += characters;
+    this.#operations += 1;
+    this.#characters += characters;
+    return group;
+  }
+
+  #answer(group: Group): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    group.waiting.push({ resolve, reject });
+    this.#sendSoon();
+    return promise;
+  }
+
+  #sendSoon(): void {
+    if (this.#turn !== null || this.#underWay.length >= GROUPS_UNDER_WAY_MAX) return;
+    this.#turn = setImmediate(() => {
+      this.#turn = null;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    while (this.#underWay.length < GROUPS_UNDER_WAY_MAX) {
+      const group = this.#gathering.shift();
+      if (group === undefined || group.waiting.length === 0) return;
+      this.#underWay.push(group);
+      this.#thread?.post({ kind: 'group', cells: group.cells });
+    }
+  }
+
+  #settle(reply: StateReply): void {
+    const group = this.#underWay.shift();
+    if (group === undefined) return;
+    this.#release(group);
+    if (reply.kind === 'failed') rejectGroup(group, reply.message);
+    else settleGroup(group, reply.answers);
+    if (this.#gathering.length > 0) this.#sendSoon();
+    this.#noteIdle();
+  }
+
+  #rejectAll(reason: string): void {
+    const groups = [...this.#underWay, ...this.#gathering];
+    this.#underWay = [];
+    this.#gathering = [];
+    for (const group of groups) {
+      this.#release(group);
+      rejectGroup(group, reason);
+    }
+    this.#noteIdle();
+  }
+
+  #release(group: Group): void {
+    this.#operations -= group.waiting.length;
+    this.#characters -= group.characters;
+  }
+
+  #noteIdle(): void {
+    if (this.#operations === 0) this.#onIdle?.();
+  }
+}
+
+function settleGroup(group: Group, answers: readonly (readonly [number, Answer])[]): void {
+  let next = 0;
+  group.waiting.forEach((waiting, index) => {
+    const named = answers[next];
+    if (named === undefined || named[0] !== index) {
+      waiting.resolve(COMMITTED);
+      return;
+    }
+    next += 1;
+    const answer = named[1];
+    if (answer !== null && 'kind' in answer && answer.kind === 'error') {
+      waiting.reject(new RuntimeError(answer.code, `the state store cannot do this: ${answer.message}`));
+    } else {
+      waiting.resolve(answer);
+    }
+  });
+}
+
+function rejectGroup(group: Group, reason: string): void {
+  const error = unavailable(reason);
+  for (const waiting of group.waiting) waiting.reject(error);
+}
+
+function unavailable(reason: string): RuntimeError {
+  return new RuntimeError('STORE_UNAVAILABLE', `the state store cannot answer: ${reason}`);
+}
