@@ -1,4 +1,5 @@
 /** Carries one request out, redirects included: guard, place, send, read, decode. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import type { CallContext } from '../adapter.ts';
 import type { WorkspaceAgents } from './agents.ts';
@@ -86,6 +87,8 @@ async function exchange(
         return next;
       }
       const wire = await readWire(response.body, parts.responseBytesMax, take);
+      // undici gives a connection free one turn after its answer ended; a worker's next request would open a second one.
+      await nextTurn();
       const bytes = await decodeBody(wire, headerText(response.headers, 'content-encoding'), parts.responseBytesMax);
       return createAnswer(response.statusCode, response.headers, bytes);
     } finally {

@@ -37,7 +37,7 @@ const target = (hostname: string, port: number): string =>
 
 /** `127.0.0.1:8787`, `[::1]:8787` or `name:8787`. Throws CONFIG_INVALID. */
 function parseListed(entry: string): string {
-  const match = /^([^\s/@?#]+):(\d{1,5})$/.exec(entry);
+  const match = /^([^\s/@?#*]+):(\d{1,5})$/.exec(entry);
   const [, host = '', port = ''] = match ?? [];
   if (match === null || Number(port) < 1 || Number(port) > 65_535 || !URL.canParse(`http://${host}/`)) {
     throw new RuntimeError(
