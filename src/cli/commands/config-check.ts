@@ -1,0 +1,53 @@
+/** `runtime config check`: everything that can be wrong before the first tick, in one go. */
+import type { Environment } from '../../config/environment.ts';
+import { displayPath, loadConfig } from '../../config/load.ts';
+import type { ConfiguredWorker } from '../../config/resolve.ts';
+import { ERRORS, RuntimeError } from '../../core/errors.ts';
+import { compileWorker } from '../../workers/compile.ts';
+import { describeCodeProblems } from '../failure.ts';
+import type { Output } from '../output.ts';
+import { countOf, printable, workerLabel } from '../text.ts';
+
+interface Checked {
+  readonly worker: string;
+  readonly file: string;
+  readonly ok: boolean;
+  readonly text: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export async function checkCommand(file: string, output: Output, environment: Environment): Promise<number> {
+  const config = loadConfig(file, environment);
+  const checked = await Promise.all(config.workers.map(checkWorker));
+  const broken = checked.filter(({ ok }) => !ok);
+  const width = Math.max(0, ...checked.map(({ worker }) => worker.length));
+  for (const { worker, file: shown, ok, text, data } of checked) {
+    if (output.json) output.data({ kind: 'worker', worker, file: shown, ok, ...data });
+    else {
+      const mark = ok ? output.style('green', 'ok     ') : output.style('red', 'problem');
+      output.line(
+        `${mark}  ${worker.padEnd(width)}  ${printable(text).replaceAll('\n', `\n${' '.repeat(width + 11)}`)}`,
+      );
+    }
+  }
+  if (output.json)
+    output.data({ kind: 'summary', ok: broken.length === 0, workers: checked.length, broken: broken.length });
+  else {
+    const result = broken.length === 0 ? 'the configuration is right' : `${broken.length} of them cannot run`;
+    output.line(`${displayPath(config.file)}: ${countOf(checked.length, 'worker')}, ${result}`);
+  }
+  return broken.length === 0 ? 0 : ERRORS.CODE_INVALID.exit;
+}
+
+async function checkWorker({ options }: ConfiguredWorker): Promise<Checked> {
+  const worker = workerLabel(`${options.workspace}/${options.name}`);
+  const file = options.source.kind === 'file' ? displayPath(options.source.file) : options.source.entry;
+  try {
+    const { language, version } = await compileWorker(options.source);
+    return { worker, file, ok: true, text: `${file}  ${language}, version ${version}`, data: { language, version } };
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error;
+    const { code, details } = error;
+    return { worker, file, ok: false, text: describeCodeProblems(error), data: { code, ...details } };
+  }
+}

@@ -1,0 +1,166 @@
+/** `runtime start`: from a configuration file to ticking workers, and back on a signal. */
+import { constants } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Environment } from '../../config/environment.ts';
+import { displayPath, loadConfig } from '../../config/load.ts';
+import type { LoadedConfig } from '../../config/resolve.ts';
+import { createRuntime } from '../../index.ts';
+import type { Runtime } from '../../runtime.ts';
+import { deployAll } from '../deploy.ts';
+import type { Output } from '../output.ts';
+import { packageVersion } from '../package.ts';
+import { createReporter, type Reporter } from '../reporter.ts';
+import { Sidecars } from '../sidecars.ts';
+import { type EndRequests, listenForEnd } from '../signals.ts';
+import { countOf, workerLabel } from '../text.ts';
+
+const GRACE_MS = 10_000;
+/** What an end at once may take before the process just goes. */
+const NOW_MS = 2_000;
+
+export interface StartOptions {
+  readonly config: string;
+  readonly quiet: boolean;
+  readonly restartFailed: boolean;
+}
+
+/** Runs until a signal comes; resolves with the exit code. */
+export async function startCommand(options: StartOptions, output: Output, environment: Environment): Promise<number> {
+  const end = listenForEnd(environment.lifelineFd);
+  try {
+    const config = loadConfig(options.config, environment);
+    const names = config.workers.map((worker) => workerLabel(`${worker.options.workspace}/${worker.options.name}`));
+    const reporter = createReporter(output, { quiet: options.quiet, names });
+    const session = new Session(config, reporter, end, options.restartFailed);
+    if (!options.quiet) summarize(config, names, output);
+    const endAtOnce = end.second.then(async (signal) => {
+      await Promise.race([session.endNow(), pause(NOW_MS)]);
+      return signal === 'parent-gone' ? 1 : 128 + constants.signals[signal];
+    });
+    return await Promise.race([session.run(), endAtOnce]);
+  } finally {
+    end.close();
+  }
+}
+
+/** Everything that one `runtime start` opens, in order: sidecars, engine, workers. It ends in the reverse order. */
+class Session {
+  readonly #config: LoadedConfig;
+  readonly #reporter: Reporter;
+  readonly #end: EndRequests;
+  readonly #restartFailed: boolean;
+  readonly #abort = new AbortController();
+  readonly #sidecars: Sidecars;
+  #runtime: Runtime | undefined;
+  #engineStart: Promise<void> | undefined;
+
+  constructor(config: LoadedConfig, reporter: Reporter, end: EndRequests, restartFailed: boolean) {
+    this.#config = config;
+    this.#reporter = reporter;
+    this.#end = end;
+    this.#restartFailed = restartFailed;
+    this.#sidecars = new Sidecars({
+      line: (name, text) => reporter.tell({ kind: 'sidecar', who: name, text, data: { sidecar: name } }),
+      ended: (name, how) =>
+        reporter.tell({
+          kind: 'sidecar',
+          who: name,
+          text: `ended by itself: ${how}`,
+          problem: true,
+          data: { sidecar: name },
+        }),
+    });
+  }
+
+  async run(): Promise<number> {
+    const begin = this.#begin();
+    // After a signal, what had begun may fail because it is being ended.
+    begin.catch(() => {});
+    try {
+      await Promise.race([begin, this.#end.first]);
+      const signal = await this.#end.first;
+      this.#reporter.tell({ kind: 'stop', who: 'runtime', text: `${signal}: stopping; once more ends at once` });
+    } finally {
+      this.#abort.abort();
+      await this.#stop();
+    }
+    this.#reporter.tell({ kind: 'stop', who: 'runtime', text: 'stopped; every state is saved' });
+    return 0;
+  }
+
+  async endNow(): Promise<void> {
+    this.#abort.abort();
+    this.#sidecars.killNow();
+    await this.#runtime?.stop({ now: true });
+  }
+
+  async #begin(): Promise<void> {
+    await this.#sidecars.start(this.#config.sidecars, this.#abort.signal);
+    if (this.#end.requested) return;
+    const log = this.#reporter.engine;
+    const runtime = createRuntime({ ...this.#config.options, log });
+    this.#runtime = runtime;
+    this.#reporter.attach(runtime);
+    this.#engineStart = runtime.start();
+    await this.#engineStart;
+    if (this.#end.requested) return;
+    const ending = () => this.#end.requested;
+    const counts = await deployAll(runtime, this.#config.workers, this.#reporter, {
+      restartFailed: this.#restartFailed,
+      ending,
+    });
+    if (this.#end.requested) return;
+    const trouble = [
+      counts.invalid > 0 && `${counts.invalid} cannot run`,
+      counts.failed > 0 && `${counts.failed} failed earlier`,
+    ];
+    const text = [`${countOf(counts.running, 'worker')} running`, ...trouble.filter((part) => part !== false)].join(
+      ', ',
+    );
+    this.#reporter.tell({ kind: 'start', who: 'runtime', text: `${text}; Ctrl-C stops`, data: { ...counts } });
+  }
+
+  async #stop(): Promise<void> {
+    try {
+      // The engine can be stopped only when its start is over, well or not.
+      const started = await this.#engineStart?.then(
+        () => true,
+        () => false,
+      );
+      if (started === true) await this.#runtime?.stop({ graceMs: GRACE_MS });
+    } finally {
+      await this.#sidecars.stop();
+    }
+  }
+}
+
+function summarize(config: LoadedConfig, names: readonly string[], output: Output): void {
+  const { dataDir } = config.options;
+  if (output.json) {
+    const { version } = process;
+    const data = {
+      config: config.file,
+      data: dataDir,
+      workers: names,
+      sidecars: config.sidecars.map(({ name }) => name),
+    };
+    output.data({
+      kind: 'summary',
+      at: Date.now(),
+      version: packageVersion(),
+      node: version,
+      pid: process.pid,
+      ...data,
+    });
+    return;
+  }
+  const row = (label: string, text: string) => output.line(`  ${output.style('gray', label.padEnd(8))}  ${text}`);
+  output.line(output.style('bold', `Tick Runtime ${packageVersion()}`));
+  row('node', `${process.version}, pid ${process.pid}`);
+  row('config', displayPath(config.file));
+  row('data', displayPath(dataDir));
+  if (config.sidecars.length > 0) row('sidecars', config.sidecars.map(({ name }) => name).join(', '));
+  const shown = names.slice(0, 20).join(', ');
+  row('workers', `${names.length}: ${shown}${names.length > 20 ? `, and ${names.length - 20} more` : ''}`);
+  output.line('');
+}

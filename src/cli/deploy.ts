@@ -1,0 +1,103 @@
+/** Brings the engine in step with the configuration: what is configured is deployed and runs, what is not is stopped. */
+import type { LoadedConfig } from '../config/resolve.ts';
+import { RuntimeError } from '../core/errors.ts';
+import type { Runtime, WorkerStatus } from '../runtime.ts';
+import { describeCodeProblems } from './failure.ts';
+import type { Reporter } from './reporter.ts';
+import { workerLabel } from './text.ts';
+
+/** Workers that are deployed at the same time: enough to hide a slow one, few enough to keep the order readable. */
+const AT_ONCE = 16;
+
+type Configured = LoadedConfig['workers'][number];
+
+export interface DeployOptions {
+  readonly restartFailed: boolean;
+  /** True once the engine is asked to end. */
+  readonly ending: () => boolean;
+}
+
+export interface Deployed {
+  readonly running: number;
+  readonly invalid: number;
+  readonly failed: number;
+}
+
+/** One worker's trouble is told and never keeps another from running. */
+export async function deployAll(
+  runtime: Runtime,
+  workers: readonly Configured[],
+  reporter: Reporter,
+  options: DeployOptions,
+): Promise<Deployed> {
+  await stopUnconfigured(runtime, workers, reporter);
+  const counts = { running: 0, invalid: 0, failed: 0 };
+  const queue = workers.values();
+  const lane = async () => {
+    for (const worker of queue) {
+      if (options.ending()) return;
+      const outcome = await deployOne(runtime, worker, reporter, options);
+      if (outcome !== 'disabled') counts[outcome] += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, workers.length) }, lane));
+  return counts;
+}
+
+type Outcome = 'running' | 'invalid' | 'failed' | 'disabled';
+
+async function deployOne(
+  runtime: Runtime,
+  worker: Configured,
+  reporter: Reporter,
+  options: DeployOptions,
+): Promise<Outcome> {
+  const id = `${worker.options.workspace}/${worker.options.name}`;
+  try {
+    const status = await runtime.deploy(worker.options);
+    if (!worker.enabled) {
+      if (isWanted(status)) await runtime.stopWorker(id);
+      reporter.tell({ kind: 'worker', who: workerLabel(id), text: 'is not enabled', data: { worker: id } });
+      return 'disabled';
+    }
+    if (status.state === 'failed' && !options.restartFailed) {
+      const text = `is failed since an earlier start${because(status)}; start it again with: runtime start --restart-failed`;
+      reporter.tell({ kind: 'worker', who: workerLabel(id), text, problem: true, data: { worker: id } });
+      return 'failed';
+    }
+    if (!isWanted(status)) await runtime.startWorker(id);
+    return 'running';
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error;
+    if (options.ending()) return 'disabled';
+    const text = error.code === 'CODE_INVALID' ? `cannot run: ${describeCodeProblems(error)}` : error.message;
+    const { code, details } = error;
+    reporter.tell({ kind: 'error', who: workerLabel(id), text, problem: true, data: { worker: id, code, ...details } });
+    return 'invalid';
+  }
+}
+
+async function stopUnconfigured(runtime: Runtime, workers: readonly Configured[], reporter: Reporter): Promise<void> {
+  const configured = new Set(workers.map(({ options }) => `${options.workspace}/${options.name}`));
+  const others = runtime.status().workers.filter(({ workspace, name }) => !configured.has(`${workspace}/${name}`));
+  for (const status of others) {
+    const id = `${status.workspace}/${status.name}`;
+    if (isWanted(status)) await runtime.stopWorker(id);
+    const text = 'is no longer in the configuration: it is stopped, its state is kept';
+    reporter.tell({ kind: 'worker', who: workerLabel(id), text, data: { worker: id } });
+  }
+}
+
+/** Does the engine keep it running already? A failed or invalid one waits for a start. */
+function isWanted(status: WorkerStatus): boolean {
+  return (
+    status.desired === 'running' &&
+    status.state !== 'failed' &&
+    status.state !== 'invalid' &&
+    status.state !== 'stopped'
+  );
+}
+
+function because(status: WorkerStatus): string {
+  return status.reason === null ? '' : ` (${status.reason})`;
+}
