@@ -1,0 +1,89 @@
+/**
+ * Turns a stack as V8 printed it in a sandbox into one that names the worker's own files. The text comes from the guest and
+ * may be anything: it is cut first, read line by line with patterns that cannot backtrack far, and a frame is kept only if it
+ * lies in the worker's bundle (or in no file at all), so that no path of the host and none of our own code is ever shown.
+ */
+import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
+import { ERROR_MESSAGE_CHARS_MAX, ERROR_STACK_CHARS_MAX } from '../core/limits.ts';
+import { WORKER_SCRIPT } from './script.ts';
+
+export interface Position {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Positions in a bundle (both numbers from 1) → positions in the sources; null for code that we added. */
+export type FindPosition = (line: number, column: number) => Position | null;
+
+const LINES_MAX = 200;
+const FRAME_CHARS_MAX = 500;
+const POSITION = new RegExp(`${WORKER_SCRIPT}:(\\d{1,7})(?::(\\d{1,7}))?`, 'g');
+const FRAME = /^\s+at\s/;
+/** Frames without a file: built-in functions. */
+const BUILT_IN = /\((?:<anonymous>|native|index \d+)\)$/;
+
+/** `map`: source map as JSON. It is parsed when the first position is asked for: most workers never throw. */
+export function createFindPosition(map: string): FindPosition {
+  let trace: TraceMap | null = null;
+  return (line, column) => {
+    trace ??= new TraceMap(map);
+    if (line < 1 || column < 1) return null;
+    const found = originalPositionFor(trace, { line, column: column - 1 });
+    return found.source === null ? null : { file: found.source, line: found.line, column: found.column + 1 };
+  };
+}
+
+export function createStackMapper(find: FindPosition): (stack: string) => string {
+  return (stack) => {
+    const lines: string[] = [];
+    for (const line of readLines(stack)) {
+      const kept = FRAME.test(line) ? mapFrame(line, find) : mapPositions(line, find).text;
+      if (kept !== null) lines.push(kept);
+    }
+    return join(lines);
+  };
+}
+
+/** A Python traceback names the worker's files already; it is only made safe to show. */
+export function cleanStack(stack: string): string {
+  return join(readLines(stack));
+}
+
+function mapFrame(line: string, find: FindPosition): string | null {
+  if (line.length > FRAME_CHARS_MAX) return null;
+  if (BUILT_IN.test(line)) return line;
+  const { text, all } = mapPositions(line, find);
+  if (!all) return null;
+  const end = line.endsWith(')') ? line.length - 1 : line.length;
+  const last = line.slice(Math.max(line.lastIndexOf('('), line.lastIndexOf(' ')) + 1, end);
+  // Either the frame itself lies in the bundle, or it is code that the worker gave to `eval` or `new Function`.
+  const inBundle = last.startsWith(`${WORKER_SCRIPT}:`);
+  const evaluated = /^<anonymous>:\d{1,7}:\d{1,7}$/.test(last) && line.includes('(eval at ');
+  return inBundle || evaluated ? text : null;
+}
+
+/** `all`: there was a position, and each of them is in the worker's sources. */
+function mapPositions(line: string, find: FindPosition): { text: string; all: boolean } {
+  let all = line.includes(`${WORKER_SCRIPT}:`);
+  const text = line.replace(POSITION, (_, row: string, column: string | undefined) => {
+    const found = find(Number(row), Number(column ?? 1));
+    if (found === null) all = false;
+    if (found === null) return 'worker';
+    return column === undefined ? `${found.file}:${found.line}` : `${found.file}:${found.line}:${found.column}`;
+  });
+  return { text, all };
+}
+
+function readLines(stack: string): string[] {
+  return stack
+    .slice(0, ERROR_STACK_CHARS_MAX * 2)
+    .toWellFormed()
+    .split(/\r\n|[\n\r\u2028\u2029]/, LINES_MAX)
+    .map((line) => line.slice(0, ERROR_MESSAGE_CHARS_MAX).replace(/[^\P{C}\t]/gu, '\ufffd'));
+}
+
+function join(lines: readonly string[]): string {
+  const text = lines.join('\n');
+  return text.length > ERROR_STACK_CHARS_MAX ? `${text.slice(0, ERROR_STACK_CHARS_MAX - 1)}…` : text;
+}
