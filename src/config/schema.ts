@@ -80,7 +80,9 @@ const settings = {
   maxErrors: count(1, 1_000_000).describe('Consecutive errors after which the worker is stopped as failed.'),
   params: z
     .unknown()
-    .refine(isJson, { error: 'must be JSON: text, finite numbers, true, false, null, lists and maps' })
+    .refine(isJson, {
+      error: 'must be JSON: text, finite numbers, true, false, null, lists and maps, nested 64 deep at most',
+    })
     .describe('Any JSON; the worker reads it as ctx.params. A worker that has its own params gets only those.'),
   timeout: timeout('one tick'),
   setupTimeout: timeout('setup'),
@@ -208,9 +210,16 @@ export const configSchema = z.strictObject({
 export type Config = z.output<typeof configSchema>;
 export type ConfigWorker = Config['workers'][number];
 
+/** A value's nesting; also ends what an alias to its own parent would repeat for ever. */
+const PARAMS_DEPTH_MAX = 64;
+
 function isJson(value: unknown): boolean {
+  return isJsonWithin(value, PARAMS_DEPTH_MAX);
+}
+
+function isJsonWithin(value: unknown, depth: number): boolean {
   if (value === null || value === undefined || typeof value === 'string' || typeof value === 'boolean') return true;
   if (typeof value === 'number') return Number.isFinite(value);
-  if (Array.isArray(value)) return value.every(isJson);
-  return typeof value === 'object' && Object.values(value).every(isJson);
+  if (typeof value !== 'object' || depth === 0) return false;
+  return Object.values(value).every((item) => isJsonWithin(item, depth - 1));
 }

@@ -1,5 +1,16 @@
 /** The text of a configuration file with the places of its keys and values. JSON is read as the YAML it is. */
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
 import { type ConfigProblem, formatPath } from './problems.ts';
 
 export type Path = readonly PropertyKey[];
@@ -28,6 +39,14 @@ export function parseSource(text: string, file: string): ConfigSource {
     const { line, col } = lines.linePos(offset);
     return { file, line: Math.max(1, line), column: Math.max(1, col), path: formatPath(path), message };
   };
+  const aliases: ConfigProblem[] = [];
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return;
+      const message = `nothing is named &${alias.source}; text that begins with * goes in quotes`;
+      aliases.push(problemAtOffset(alias.range?.[0] ?? 0, [], message));
+    },
+  });
   const follow = (path: Path) => followPath(document, path);
   const syntax = document.errors.find((error) => error.code !== 'DUPLICATE_KEY');
   const duplicates = document.errors.filter((error) => error.code === 'DUPLICATE_KEY');
@@ -37,10 +56,13 @@ export function parseSource(text: string, file: string): ConfigSource {
     file,
     text,
     document,
-    readable: syntax === undefined,
-    problems: findings.map((error) =>
-      problemAtOffset(error.pos[0], [], yamlMessage(error.code, error.message, text, error.pos[0])),
-    ),
+    readable: syntax === undefined && aliases.length === 0,
+    problems: [
+      ...aliases,
+      ...findings.map((error) =>
+        problemAtOffset(error.pos[0], [], yamlMessage(error.code, error.message, text, error.pos[0])),
+      ),
+    ],
     node: (path) => follow(path).node,
     problemAt(path, message, place = 'value') {
       const found = follow(path);
