@@ -72,6 +72,8 @@ async function exchange(
   workspace: string,
   deadline: Deadline,
 ): Promise<Answer | Outgoing> {
+  // undici would connect first and look at the signal later.
+  deadline.signal.throwIfAborted();
   const lease = parts.agents.lease(workspace, request.url.origin);
   let held = 0;
   const take = (bytes: number): void => {

@@ -14,11 +14,11 @@ export function startDeadline(ms: number, outer: AbortSignal): Deadline {
   const controller = new AbortController();
   const abandon = (): void =>
     controller.abort(new FetchFailure('ABORTED', 'the tick ended before the answer was complete'));
-  const timer = setTimeout(
-    () => controller.abort(new FetchFailure('TIMEOUT', `no complete answer within ${Math.round(ms)} ms`)),
-    Math.max(0, ms),
-  );
+  const expire = (): void =>
+    controller.abort(new FetchFailure('TIMEOUT', `no complete answer within ${Math.round(ms)} ms`));
+  const timer = setTimeout(expire, Math.max(0, ms));
   if (outer.aborted) abandon();
+  else if (ms <= 0) expire();
   else outer.addEventListener('abort', abandon, { once: true });
   return {
     signal: controller.signal,

@@ -38,6 +38,8 @@ export class FetchFailure extends Error {
   }
 }
 
+const NOT_HTTP = 'the answer is not valid HTTP or its headers are too large';
+
 const TEXTS: readonly (readonly [pattern: RegExp, code: FailureCode, text: string])[] = [
   [
     /^(ENOTFOUND|ENODATA|ESERVFAIL|EREFUSED|EBADNAME|EBADQUERY|EAI_.*)$/,
@@ -56,7 +58,7 @@ const TEXTS: readonly (readonly [pattern: RegExp, code: FailureCode, text: strin
   [
     /^(HPE_.*|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|UND_ERR_RES_EXCEEDED_MAX_SIZE)$/,
     'BAD_RESPONSE',
-    'the answer is not valid HTTP or its headers are too large',
+    NOT_HTTP,
   ],
   [
     /^(ERR_TLS_.*|ERR_SSL_.*|CERT_.*|DEPTH_ZERO_.*|SELF_SIGNED_.*|UNABLE_TO_.*|EPROTO|HOSTNAME_MISMATCH)$/,
@@ -73,6 +75,8 @@ export function describeFailure(thrown: unknown): Failed {
   if (thrown instanceof RuntimeError) throw thrown;
   if (thrown instanceof FetchFailure) return { error: thrown.message, code: thrown.code };
   const code = codeOf(thrown);
+  // undici's parser error has no code for most of its causes.
+  if (thrown instanceof Error && thrown.name === 'HTTPParserError') return { error: NOT_HTTP, code: 'BAD_RESPONSE' };
   if (code === 'UND_ERR_INVALID_ARG') {
     throw new RuntimeError(
       'BAD_ARGUMENT',
