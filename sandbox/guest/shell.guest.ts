@@ -84,7 +84,13 @@ export function createShell(global: Globals, seed: Uint8Array): Shell {
     printErr: write('warn'),
   };
   const lasting: Globals = {
-    console: { log: write('info'), info: write('info'), debug: write('info'), warn: write('warn'), error: write('warn') },
+    console: {
+      log: write('info'),
+      info: write('info'),
+      debug: write('info'),
+      warn: write('warn'),
+      error: write('warn'),
+    },
     performance: { now: () => Date.now(), timeOrigin: 0 },
     setTimeout,
     clearTimeout: (id: unknown) => {

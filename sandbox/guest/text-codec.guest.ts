@@ -54,7 +54,7 @@ class Units {
     while (end < bytes.length && (bytes[end] as number) < 0x80) end++;
     this.#spill();
     for (let from = at; from < end; from += CHUNK)
-      this.#text += apply(fromCharCode, null, bytes.subarray(from, from + CHUNK < end ? from + CHUNK : end) as never);
+      this.#text += apply(fromCharCode, null, bytes.subarray(from, Math.min(from + CHUNK, end)) as never);
     return end;
   }
 

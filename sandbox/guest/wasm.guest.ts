@@ -22,10 +22,11 @@ const TABLE_GROWTH_MAX = 16_384;
  * Asynchronous compilation never settles in an isolate (isolated-vm issue 308): the same signatures, done synchronously.
  * The main module comes compiled from the cell, which compiles it once for all sandboxes.
  */
-export function openWasm(global: Record<string, unknown>, mainBytes: Uint8Array, mainModule: object): void {
+export function openWasm(global: Record<string, unknown>, mainModule: object): void {
   const wasm = global['WebAssembly'] as WasmApi;
   const { Module, Instance } = wasm;
-  const compile = (bytes: Bytes): object => (bytes === mainBytes ? mainModule : new Module(bytes));
+  // Pyodide's loader reads a one-byte file in its place, which no other module is.
+  const compile = (bytes: Bytes): object => (bytes.byteLength === 1 ? mainModule : new Module(bytes));
   wasm['compile'] = async (bytes: Bytes) => compile(bytes);
   wasm['instantiate'] = async (source: Bytes | object, imports?: object) => {
     if (source instanceof Module) return new Instance(source, imports);

@@ -1,0 +1,445 @@
+"""Loads a worker's files, says what may be imported, runs its functions, and describes what they raise. Executed in the
+namespace of ctx_guest.py.
+"""
+import ast as _ast
+import asyncio as _asyncio
+import builtins as _builtins
+import importlib.util as _import_util
+import inspect as _inspect
+import io as _io
+import linecache as _linecache
+import random as _random
+import sys as _sys
+import time as _time
+import traceback as _traceback
+import types as _types
+from pyodide.webloop import WebLoop as _WebLoop
+
+# --- What may be imported -------------------------------------------------------------------------------------------
+
+_NO_SOCKETS = "A worker has no sockets; use ctx.http (or an adapter such as ctx.telegram) to reach other systems."
+_NO_THREADS = "A worker has one thread; use `async def tick` with asyncio.gather and ctx.aio for calls at the same time."
+_NO_PROCESS = "A worker cannot start processes; everything it needs from outside comes through ctx."
+_NO_WHEELS = "No wheels are configured for Python workers; the standard library and the worker's own files are available."
+_NO_HOST = "It is internal to the sandbox; what a worker may use is on ctx."
+
+_REFUSED = {
+    **dict.fromkeys(
+        "socket _socket ssl _ssl socketserver select selectors ftplib smtplib imaplib poplib xmlrpc wsgiref webbrowser "
+        "http.client http.server http.cookiejar urllib.request urllib.robotparser requests httpx aiohttp urllib3 websockets "
+        "websocket telegram telethon aiogram".split(),
+        _NO_SOCKETS,
+    ),
+    **dict.fromkeys("threading _thread concurrent.futures queue".split(), _NO_THREADS),
+    **dict.fromkeys("subprocess _posixsubprocess multiprocessing pty signal".split(), _NO_PROCESS),
+    **dict.fromkeys("js pyodide_js pyodide _pyodide _pyodide_core ctypes _ctypes micropip".split(), _NO_HOST),
+    **dict.fromkeys("numpy pandas scipy sklearn matplotlib ta talib pyarrow polars".split(), _NO_WHEELS),
+}
+del _REFUSED["queue"], _REFUSED["signal"]
+_REFUSED_TOPS = frozenset(name.partition(".")[0] for name in _REFUSED)
+
+
+def _refuse(name):
+    return ImportError(f"The module {name!r} cannot be imported here. {_REFUSED[name]}", name=name)
+
+
+_real_import = _builtins.__import__
+
+
+def _import(name, globals=None, locals=None, fromlist=(), level=0):
+    """Refuses by name what cannot work, with a sentence that helps. Only for the worker's own files: the standard
+    library's modules import each other freely (asyncio imports socket). No line of defence: there is nothing behind them."""
+    top = name.partition(".")[0]
+    if top in _REFUSED_TOPS and level == 0 and globals is not None and globals.get("__loader__") is _finder:
+        if top not in _finder.modules:
+            parts = name.split(".")
+            for count in range(1, len(parts) + 1):
+                if ".".join(parts[:count]) in _REFUSED:
+                    raise _refuse(".".join(parts[:count]))
+            for item in fromlist or ():
+                if f"{name}.{item}" in _REFUSED:
+                    raise _refuse(f"{name}.{item}")
+    return _real_import(name, globals, locals, fromlist, level)
+
+
+# --- The worker's files ---------------------------------------------------------------------------------------------
+
+_ALIAS = "__worker__"
+
+
+class _Finder:
+    """Finds the worker's files by module name, from the folder of its entry and from the root. First on `sys.meta_path`."""
+
+    def __init__(self):
+        self.files = {}
+        self.modules = {}
+        self.packages = set()
+
+    def add(self, files, folder):
+        self.files = files
+        for root in dict.fromkeys([folder, ""]):
+            for path in files:
+                if not path.endswith(".py") or not path.startswith(root):
+                    continue
+                parts = path[len(root) : -3].split("/")
+                for count in range(1, len(parts)):
+                    package = ".".join(parts[:count])
+                    self.packages.add(package)
+                    self.modules.setdefault(package, None)
+                if parts[-1] == "__init__":
+                    parts.pop()
+                if parts and self.modules.get(".".join(parts)) is None:
+                    self.modules[".".join(parts)] = path
+        for path, text in files.items():
+            _linecache.cache[path] = (len(text), None, text.splitlines(True), path)
+
+    def find_spec(self, name, path=None, target=None):
+        if name == _ALIAS or name.startswith(_ALIAS + "."):
+            return _import_util.spec_from_loader(name, _Alias(name), is_package=name == _ALIAS)
+        if name in self.modules:
+            source = self.modules[name]
+            return _import_util.spec_from_loader(name, self, origin=source, is_package=name in self.packages)
+        return None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        path = self.modules[module.__spec__.name]
+        if path is not None:
+            module.__file__ = path
+            self.execute(module, path)
+
+    def execute(self, module, path):
+        exec(compile(self.files[path], path, "exec", dont_inherit=True), module.__dict__)
+
+    def get_source(self, name):
+        return self.files.get(self.modules.get(name) or "")
+
+
+class _Alias:
+    """`from . import helpers` in an entry that lies in no package: the same module as `import helpers`."""
+
+    def __init__(self, name):
+        self.target = name[len(_ALIAS) + 1 :]
+
+    def create_module(self, spec):
+        if self.target == "":
+            return None
+        module = _real_import(self.target, fromlist=("x",))
+        self.spec = module.__spec__
+        return module
+
+    def exec_module(self, module):
+        if self.target != "":
+            module.__spec__ = self.spec
+
+
+class _Missing:
+    """Last on `sys.meta_path`: says why an import that nobody found cannot be."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name in _REFUSED:
+            raise _refuse(name)
+        if "." not in name and name not in _sys.stdlib_module_names:
+            raise ModuleNotFoundError(
+                f"No module named {name!r}. A worker can import the standard library and its own files.", name=name
+            )
+        return None
+
+
+_finder = _Finder()
+
+# --- Errors as data -------------------------------------------------------------------------------------------------
+
+_MESSAGE_CHARS = 4096
+_STACK_CHARS = 16384
+
+
+def _cut(text, most):
+    if len(text) <= most:
+        return text
+    return text[: most // 2] + "\n…\n" + text[3 - most // 2 :]
+
+
+def _prune(report, seen):
+    """Keeps the frames of the worker's own files."""
+    if report is None or id(report) in seen:
+        return
+    seen.add(id(report))
+    frames = [frame for frame in report.stack or () if frame.filename in _finder.files]
+    report.stack = _traceback.StackSummary.from_list(frames) if frames else None
+    for other in (report.__cause__, report.__context__, *(report.exceptions or ())):
+        _prune(other, seen)
+
+
+def _describe(error):
+    """Never raises; a `__str__` that does not end is the time limit's matter."""
+    name = str(type.__getattribute__(type(error), "__name__"))[:128]
+    try:
+        message = str(error)
+    except BaseException:
+        message = f"(a {name} that cannot be described)"
+    try:
+        report = _traceback.TracebackException.from_exception(error, compact=True, limit=-100)
+        _prune(report, set())
+        stack = "".join(report.format())
+        if isinstance(error, SyntaxError) and error.filename in _finder.files and error.offset:
+            line = f'File "{error.filename}", line {error.lineno}'
+            stack = stack.replace(line, f"{line}, column {error.offset}", 1)
+    except BaseException:
+        stack = f"{name}: {message[:_MESSAGE_CHARS]}\n"
+    return {"name": name, "message": _cut(message, _MESSAGE_CHARS), "stack": _cut(stack.rstrip("\n"), _STACK_CHARS)}
+
+
+class WorkerError(Exception):
+    """An error of an earlier sandbox, rebuilt from its description; `name` and `stack` are the original's."""
+
+
+def _rebuild(data):
+    cls = _ERRORS.get(data["name"]) or getattr(_builtins, data["name"], None)
+    if not (isinstance(cls, type) and issubclass(cls, Exception)):
+        cls = WorkerError
+    try:
+        error = cls(data["message"])
+    except Exception:
+        error = WorkerError(data["message"])
+    error.name, error.stack = data["name"], data["stack"]
+    return error
+
+
+# --- print ----------------------------------------------------------------------------------------------------------
+
+
+class _LogStream(_io.TextIOBase):
+    """`print` and stderr: whole lines go to the worker's log."""
+
+    encoding = "utf-8"
+    _BUFFER_CHARS = 8192
+
+    def __init__(self, level):
+        self._level = level
+        self._parts = []
+        self._size = 0
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        head, newline, rest = text.rpartition("\n")
+        if newline:
+            for line in ("".join(self._parts) + head).split("\n"):
+                _bridge.log(self._level, line, "")
+            self._parts, self._size = [], 0
+        if rest:
+            self._parts.append(rest)
+            self._size += len(rest)
+            if self._size > self._BUFFER_CHARS:
+                self.end_line()
+        return len(text)
+
+    def end_line(self):
+        if self._parts:
+            _bridge.log(self._level, "".join(self._parts), "")
+            self._parts, self._size = [], 0
+
+
+_stdout = _LogStream("info")
+_stderr = _LogStream("warn")
+
+# --- Runs -----------------------------------------------------------------------------------------------------------
+
+_FUNCTIONS = ("setup", "tick", "resume", "on_error")
+_functions = {}
+_ctx = None
+_last_error = None
+_seeded = False
+_tasks = set()
+_real_create_task = _WebLoop.create_task
+
+
+def _create_task(self, coro, **options):
+    task = _real_create_task(self, coro, **options)
+    _tasks.add(task)
+    return task
+
+
+def _sleep(seconds, /):
+    """time.sleep: the worker waits, its thread does not."""
+    if not seconds >= 0:
+        raise ValueError("sleep length must be non-negative")
+    _wait(_bridge.sleep(seconds * 1000))
+
+
+def _fresh_randomness():
+    """A snapshot is shared by many: whoever boots from it draws his own."""
+    _random.seed()
+
+
+def _before_snapshot():
+    _sys.stdout, _sys.stderr = _stdout, _stderr
+    _sys.stdin = _io.StringIO()
+    _builtins.__import__ = _import
+    _sys.meta_path.insert(0, _finder)
+    _sys.meta_path[:] = [finder for finder in _sys.meta_path if type(finder).__name__ != "JsFinder"] + [_Missing()]
+    _sys.excepthook = _sys.__excepthook__
+    _time.sleep = _sleep
+    _WebLoop.create_task = _create_task
+    _WebLoop.run_until_complete = lambda self, future: _run_sync(future)
+    _asyncio.get_event_loop().set_exception_handler(lambda loop, context: None)
+    for name in ("js", "pyodide_js"):
+        _sys.modules.pop(name, None)
+    import gc
+
+    gc.collect()
+    gc.freeze()
+
+
+def _connect(bridge, spec_json):
+    global _bridge, _ctx, _depth_max
+    if _builtins.__import__ is not _import:
+        _before_snapshot()
+    spec = _json.loads(spec_json)
+    _bridge = bridge
+    _depth_max = spec["depth"]
+    _ctx = _build_context(spec)
+    _fresh_randomness()
+
+
+def _binds_globals(tree):
+    """True when `setup` assigns a name that it declares `global`, or an attribute or item of a module global."""
+    for function in tree.body:
+        if isinstance(function, (_ast.FunctionDef, _ast.AsyncFunctionDef)) and function.name == "setup":
+            break
+    else:
+        return False
+    arguments = function.args
+    own = {argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    declared = set()
+    stored = set()
+    bases = set()
+    for node in _ast.walk(function):
+        if isinstance(node, _ast.Global):
+            declared.update(node.names)
+        elif isinstance(node, _ast.Name) and not isinstance(node.ctx, _ast.Load):
+            stored.add(node.id)
+        elif isinstance(node, (_ast.Attribute, _ast.Subscript)) and not isinstance(node.ctx, _ast.Load):
+            base = node
+            while isinstance(base, (_ast.Attribute, _ast.Subscript)):
+                base = base.value
+            if isinstance(base, _ast.Name):
+                bases.add(base.id)
+    local = (own | stored) - declared
+    return bool(declared & stored) or bool(bases - local)
+
+
+def _load(files_json, entry):
+    try:
+        files = _json.loads(files_json)
+        source = files[entry]
+        folder, _, base = entry.rpartition("/")
+        folder = folder + "/" if folder else ""
+        _finder.add(files, folder)
+        for name, path in _finder.modules.items():
+            if path not in (None, entry) and name in _sys.stdlib_module_names:
+                raise ImportError(f"{path} hides the standard library's module {name!r}; rename the file.", path=path)
+        stem = base.removesuffix(".py")
+        package = folder[:-1].replace("/", ".") if folder + "__init__.py" in files else _ALIAS
+        name = f"{package}.{stem}" if package != _ALIAS else stem if stem not in _sys.modules else f"worker_{stem}"
+        module = _types.ModuleType(name)
+        module.__file__, module.__loader__, module.__package__ = entry, _finder, package
+        for data in files:
+            if not data.endswith(".py"):
+                _write_file(data, files[data])
+        if package != _ALIAS:
+            _real_import(package)
+        _sys.modules[name] = module
+        tree = compile(source, entry, "exec", _ast.PyCF_ONLY_AST, dont_inherit=True)
+        binds = _binds_globals(tree)
+        _finder.execute(module, entry)
+        for function in _FUNCTIONS:
+            value = getattr(module, function, None)
+            if callable(value):
+                _functions[function] = value
+        if "tick" not in _functions:
+            raise SyntaxError("the worker defines no function tick(ctx)", (entry, 1, 0, None))
+        return _json.dumps(
+            {"ok": {"functions": list(_functions), "setupBindsGlobals": binds, "durationMs": 0}}
+        )
+    except BaseException as error:
+        return _failed(error)
+    finally:
+        _end_lines()
+
+
+def _write_file(path, text):
+    import os
+
+    folder = os.path.dirname(path)
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _failed(error):
+    global _last_error
+    described = _describe(error)
+    _last_error = (described["name"], error)
+    return _json.dumps({"error": described})
+
+
+def _end_lines():
+    _stdout.end_line()
+    _stderr.end_line()
+
+
+def _call(name, error_json):
+    global _last_error
+    function = _functions[name]
+    if name != "on_error":
+        _last_error = None
+        return function(_ctx)
+    data = _json.loads(error_json) if error_json else {"name": "Exception", "message": "", "stack": ""}
+    if _last_error is not None and _last_error[0] == data["name"]:
+        return function(_ctx, _last_error[1])
+    return function(_ctx, _rebuild(data))
+
+
+def _finish_tasks():
+    """Cancels what the run left behind; returns what a task raised that nobody asked."""
+    while left := [task for task in _tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        _run_sync(_asyncio.wait(left))
+    forgotten = None
+    for task in _tasks:
+        if not task.cancelled() and task._log_traceback:
+            forgotten = forgotten or task.exception()
+    _tasks.clear()
+    return forgotten
+
+
+def _run(name, error_json, seed):
+    global _seeded
+    try:
+        if seed is not None or _seeded:
+            _random.seed(seed)
+            _seeded = seed is not None
+        try:
+            result = _call(name, error_json)
+            if _inspect.iscoroutine(result) or isinstance(result, _asyncio.Future):
+                _run_sync(result)
+            elif _inspect.isgenerator(result) or _inspect.isasyncgen(result):
+                raise TypeError(f"{name} must not `yield`; write `def {name}` or `async def {name}` without it")
+        finally:
+            forgotten = _finish_tasks() if _tasks else None
+        if forgotten is not None:
+            raise forgotten
+        return '{"ok":null}'
+    except BaseException as error:
+        return _failed(error)
+    finally:
+        _end_lines()
