@@ -180,8 +180,5 @@ export interface Runtime {
     readonly limit?: number;
     readonly minLevel?: LogLevel;
   }): Promise<readonly LogRecord[]>;
-  on<Name extends keyof RuntimeEvents & string>(
-    name: Name,
-    listener: (event: RuntimeEvents[Name]) => void,
-  ): () => void;
+  on<Name extends keyof RuntimeEvents & string>(name: Name, listener: (event: RuntimeEvents[Name]) => void): () => void;
 }

@@ -119,6 +119,7 @@ function bounded(error: GuestError): GuestError {
   return {
     name: error.name.slice(0, 128),
     message: error.message.slice(0, 4_096),
-    stack: error.stack.slice(0, 16_384),
+    // SECURITY: behind this line are frames of the cell itself, with paths of the machine.
+    stack: (error.stack.split('    at (<isolated-vm boundary>)')[0] ?? '').slice(0, 16_384),
   };
 }

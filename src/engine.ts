@@ -1,0 +1,226 @@
+/**
+ * The only place where the parts are put together: opened in order, closed in reverse. What happens to a worker is in
+ * worker-slot.ts, which worker there is in worker-registry.ts.
+ */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { createBuiltInAdapters } from '../adapters/index.ts';
+import type { LogLevel } from '../sandbox/protocol.ts';
+import { Dispatcher } from './bridge/dispatcher.ts';
+import { CleanupStack } from './core/cleanup.ts';
+import { type Clock, systemClock } from './core/clock.ts';
+import { RuntimeError } from './core/errors.ts';
+import { EventSource } from './core/events.ts';
+import { newId } from './core/ids.ts';
+import { MiB } from './core/limits.ts';
+import type { Runtime, RuntimeEvents, RuntimeOptions, RuntimeStatus, WorkerStatus } from './runtime.ts';
+import type { LogRecord, RecordStore, StateStore, TickRecord } from './store/contracts.ts';
+import { openEmbeddedStores } from './store/embedded/open.ts';
+import { CellPool } from './supervisor/cell-pool.ts';
+import { createGuestSupply } from './supervisor/guest-supply.ts';
+import { Parking } from './supervisor/parking.ts';
+import { Scheduler } from './supervisor/scheduler.ts';
+import type { SlotServices } from './supervisor/slot-services.ts';
+import { SpreadPolicy } from './supervisor/spread.ts';
+import { parseWorkerId, WorkerRegistry } from './supervisor/worker-registry.ts';
+import { closeCompiler } from './workers/esbuild-service.ts';
+
+const RECONCILE_MS = 2_000;
+const STOP_GRACE_MS = 10_000;
+const CELLS_MAX = 32;
+const WORKERS_PER_CELL = { javascript: 1_000, python: 40 } as const;
+/** Guests that run at once over all cells: more than cores hides the hand-over between threads, many more costs throughput. */
+const SLOTS_PER_CORE = 2;
+
+interface Parts {
+  readonly records: RecordStore;
+  readonly registry: WorkerRegistry;
+  readonly pool: CellPool;
+  readonly state: StateStore;
+}
+
+/** Creates an engine; nothing is opened before {@link Runtime.start}. */
+export function createRuntime(options: RuntimeOptions): Runtime {
+  return new Engine(options);
+}
+
+class Engine implements Runtime {
+  readonly #options: RuntimeOptions;
+  readonly #clock: Clock;
+  readonly #log: (level: LogLevel, message: string, fields?: Record<string, unknown>) => void;
+  readonly #events: EventSource<RuntimeEvents>;
+  readonly #cleanup = new CleanupStack();
+  #parts: Parts | null = null;
+  #phase: 'new' | 'starting' | 'running' | 'stopping' | 'stopped' = 'new';
+  #stopping: Promise<void> | null = null;
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? (() => undefined);
+    this.#events = new EventSource((error) => this.#log('error', `an event listener failed: ${error}`));
+  }
+
+  async start(): Promise<void> {
+    if (this.#phase !== 'new')
+      throw new RuntimeError('ILLEGAL_TRANSITION', 'An engine is started once; create another one.');
+    this.#phase = 'starting';
+    try {
+      this.#parts = await this.#open();
+      await this.#parts.registry.restore();
+      this.#phase = 'running';
+    } catch (error) {
+      this.#phase = 'stopped';
+      await this.#cleanup.closeAll();
+      throw error;
+    }
+  }
+
+  async #open(): Promise<Parts> {
+    const options = this.#options;
+    this.#cleanup.push('the compiler', closeCompiler);
+    const { state, records } = await this.#openStores();
+    const dispatcher = new Dispatcher([...createBuiltInAdapters(options), ...(options.adapters ?? [])]);
+    this.#cleanup.push('the adapters', () => dispatcher.close());
+    const supply = await createGuestSupply({ cacheDir: join(options.dataDir, 'cache'), log: this.#log });
+    const cells = options.cells ?? {};
+    const pool = new CellPool(
+      {
+        ...supply,
+        cellsMax: cells.max ?? CELLS_MAX,
+        workersPerCell: {
+          isolate: cells.workersPerCell?.javascript ?? WORKERS_PER_CELL.javascript,
+          pyodide: cells.workersPerCell?.python ?? WORKERS_PER_CELL.python,
+        },
+        growthBytes: cells.memoryBytes ?? 512 * MiB,
+        onEvent: (event) => this.#events.emit('cell', event),
+      },
+      availableParallelism() * SLOTS_PER_CORE,
+    );
+    this.#cleanup.push('the cells', () => pool.close());
+    const scheduler = new Scheduler(this.#clock);
+    this.#cleanup.push('the scheduler', () => scheduler.stop());
+    const spread = new SpreadPolicy(options.spread ?? true, this.#clock);
+    const parking = new Parking(cells.residentPython);
+    const services: SlotServices = {
+      clock: this.#clock,
+      scheduler,
+      pool,
+      dispatcher,
+      log: this.#log,
+      newId,
+      phase: (worker, schedule) => spread.phase(worker, schedule),
+      readState: async (worker) => (await state.read(worker))?.entries ?? [],
+      mayPark: (slot, waitMs) => parking.mayPark(slot, waitMs, registry.residentPython),
+      parkLeadMs: parking.leadMs,
+      onTick: (record) => {
+        records.appendTick(record);
+        this.#events.emit('tick', record);
+      },
+      onLog: (record) => {
+        records.appendLog(record);
+        this.#events.emit('log', record);
+      },
+      onState: (event) => this.#events.emit('worker', event),
+    };
+    const registry = new WorkerRegistry({
+      services,
+      store: state,
+      records,
+      minIntervalMs: options.minIntervalMs,
+      onStored: (event) => this.#events.emit('state', event),
+    });
+    const timer = setInterval(() => registry.reconcile(), RECONCILE_MS);
+    this.#cleanup.push('the reconciler', () => clearInterval(timer));
+    return { records, registry, pool, state };
+  }
+
+  async #openStores(): Promise<{ state: StateStore; records: RecordStore }> {
+    const { stateStore, recordStore, dataDir, retention } = this.#options;
+    if (stateStore !== undefined && recordStore !== undefined) return { state: stateStore, records: recordStore };
+    const embedded = await openEmbeddedStores({
+      dataDir,
+      ...(retention === undefined ? {} : { retention }),
+      log: this.#log,
+    });
+    this.#cleanup.push('the embedded stores', () => embedded.close());
+    return { state: stateStore ?? embedded.state, records: recordStore ?? embedded.records };
+  }
+
+  stop(options: { readonly graceMs?: number; readonly now?: boolean } = {}): Promise<void> {
+    if (options.now === true) this.#parts?.registry.cancelAll();
+    this.#stopping ??= this.#stop(options);
+    return this.#stopping;
+  }
+
+  async #stop(options: { readonly graceMs?: number; readonly now?: boolean }): Promise<void> {
+    const parts = this.#parts;
+    this.#phase = 'stopping';
+    if (parts !== null) {
+      const grace = options.now === true ? 0 : (options.graceMs ?? STOP_GRACE_MS);
+      const cancelTimer = this.#clock.after(grace, () => parts.registry.cancelAll());
+      await parts.registry.suspendAll(grace + STOP_GRACE_MS);
+      cancelTimer();
+      await parts.records.flush();
+    }
+    await this.#cleanup.closeAll();
+    this.#phase = 'stopped';
+  }
+
+  get #running(): Parts {
+    if (this.#parts === null || this.#phase !== 'running')
+      throw new RuntimeError('NOT_RUNNING', 'The engine is not running; call start() first.');
+    return this.#parts;
+  }
+
+  async deploy(worker: Parameters<Runtime['deploy']>[0]): Promise<WorkerStatus> {
+    return this.#running.registry.deploy(worker);
+  }
+  async startWorker(name: string): Promise<WorkerStatus> {
+    return this.#running.registry.startWorker(parseWorkerId(name));
+  }
+  async stopWorker(name: string, options: { readonly now?: boolean } = {}): Promise<WorkerStatus> {
+    return this.#running.registry.stopWorker(parseWorkerId(name), options.now ?? false);
+  }
+  async restartWorker(name: string, options: { readonly now?: boolean } = {}): Promise<WorkerStatus> {
+    return this.#running.registry.restartWorker(parseWorkerId(name), options.now ?? false);
+  }
+  async removeWorker(name: string, options: { readonly now?: boolean } = {}): Promise<void> {
+    return this.#running.registry.removeWorker(parseWorkerId(name), options.now ?? false);
+  }
+  async reconfigure(name: string, patch: Parameters<Runtime['reconfigure']>[1]): Promise<WorkerStatus> {
+    return this.#running.registry.reconfigure(parseWorkerId(name), patch);
+  }
+
+  status(): RuntimeStatus {
+    const { registry, pool } = this.#running;
+    return { workers: registry.statuses(), cells: pool.status() };
+  }
+  worker(name: string): WorkerStatus {
+    return this.#running.registry.status(parseWorkerId(name));
+  }
+  async readState(name: string): Promise<Record<string, unknown>> {
+    const id = parseWorkerId(name);
+    const stored = await this.#running.state.read(id);
+    if (stored === null) throw new RuntimeError('WORKER_NOT_FOUND', `There is no worker ${id}.`);
+    return Object.fromEntries(stored.entries.map(([key, json]) => [key, JSON.parse(json) as unknown]));
+  }
+  async ticks(name: string, limit = 100): Promise<readonly TickRecord[]> {
+    return this.#running.records.ticks(parseWorkerId(name), limit);
+  }
+  async logs(query: Parameters<Runtime['logs']>[0] = {}): Promise<readonly LogRecord[]> {
+    const { name, limit = 100, minLevel } = query;
+    return this.#running.records.logs({
+      limit,
+      ...(name === undefined ? {} : { worker: parseWorkerId(name) }),
+      ...(minLevel === undefined ? {} : { minLevel }),
+    });
+  }
+
+  on<Name extends keyof RuntimeEvents & string>(
+    name: Name,
+    listener: (event: RuntimeEvents[Name]) => void,
+  ): () => void {
+    return this.#events.on(name, listener);
+  }
+}

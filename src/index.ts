@@ -1,0 +1,34 @@
+/** The public API: `import { createRuntime } from 'tick-runtime'`. */
+export type { Adapter, CallContext, Capability } from '../adapters/adapter.ts';
+export type { LogLevel } from '../sandbox/protocol.ts';
+export { type Clock, systemClock } from './core/clock.ts';
+export { ERRORS, type ErrorCode, type ErrorRule, type Fault, RuntimeError } from './core/errors.ts';
+export { createRuntime } from './engine.ts';
+export type {
+  CellOptions,
+  CellStatus,
+  HttpOptions,
+  RetentionOptions,
+  Runtime,
+  RuntimeEvents,
+  RuntimeOptions,
+  RuntimeStatus,
+  WorkerOptions,
+  WorkerPatch,
+  WorkerStatus,
+} from './runtime.ts';
+export type {
+  Claimed,
+  Commit,
+  CommitResult,
+  LogQuery,
+  LogRecord,
+  RecordStore,
+  StateChange,
+  StateStore,
+  StoredWorker,
+  TickOutcome,
+  TickRecord,
+} from './store/contracts.ts';
+export type { WorkerState } from './supervisor/life.ts';
+export type { CodeProblem, Schedule, SourceFile, WorkerSource } from './workers/definition.ts';

@@ -1,0 +1,324 @@
+/**
+ * Which worker runs in which cell. A cell holds workers of one workspace and one language; suspects of a cell's death get
+ * cells of their own until they have behaved. The pool knows nothing of ticks: it places sandboxes, passes messages on, and
+ * says whose cell was lost and why.
+ */
+import type { Backend, FromCell, LoadSpec, ToCell } from '../../sandbox/protocol.ts';
+import { RuntimeError } from '../core/errors.ts';
+import type { CellStatus, RuntimeEvents } from '../runtime.ts';
+import { type CellLaunch, CellProcess } from './cell-process.ts';
+
+export type CellPurpose = 'shared' | 'dedicated' | 'probation';
+
+export interface PlaceRequest {
+  readonly workspace: string;
+  readonly backend: Backend;
+  readonly purpose: CellPurpose;
+  readonly spec: LoadSpec;
+}
+
+/** Why a sandbox was lost with its cell. */
+export interface CellLoss {
+  readonly reason: string;
+  /** It was running when the cell died, or a report named it. */
+  readonly suspect: boolean;
+  /** Nobody else can have done it: it died alone or was named. */
+  readonly culprit: boolean;
+}
+
+export type SandboxMessage = Extract<FromCell, { readonly incarnation: number }>;
+
+export interface SandboxListener {
+  onMessage(message: SandboxMessage): void;
+  /** The cell's pipe is at its end; nothing will follow. */
+  onLost(loss: CellLoss): void;
+}
+
+/** A message to the sandbox without its address. */
+export type SandboxOrder = ToCell extends infer Message
+  ? Message extends { readonly sandbox: number }
+    ? Omit<Message, 'sandbox' | 'incarnation'>
+    : never
+  : never;
+
+/** One placed sandbox. Messages sent after `unload` or a loss go nowhere. */
+export interface SandboxHandle {
+  readonly cellPid: number;
+  send(order: SandboxOrder): void;
+  /** Gives the place back. Late messages of it are dropped. */
+  unload(): void;
+  /** This guest cannot be ended otherwise: kills its cell and names it. */
+  killCell(reason: string): void;
+}
+
+export interface CellPoolOptions {
+  readonly launch: (backend: Backend) => CellLaunch;
+  /** The first message to a cell. */
+  readonly init: (backend: Backend, slots: number) => ToCell;
+  /** Must have happened before a Python cell can start (makes the snapshot once). */
+  readonly prepare: (backend: Backend) => Promise<void>;
+  readonly cellsMax: number;
+  readonly workersPerCell: Readonly<Record<Backend, number>>;
+  /** Growth allowed beyond the measured start and what each worker may keep. */
+  readonly growthBytes: number;
+  readonly onEvent: (event: RuntimeEvents['cell']) => void;
+}
+
+interface Seat {
+  readonly sandbox: number;
+  readonly incarnation: number;
+  readonly listener: SandboxListener;
+  /** Its load was sent; before that a lost cell is a failed placement, not a loss. */
+  placed: boolean;
+  running: boolean;
+  named: boolean;
+}
+
+interface Cell {
+  readonly process: CellProcess;
+  readonly workspace: string;
+  readonly backend: Backend;
+  readonly purpose: CellPurpose;
+  readonly seats: Map<number, Seat>;
+  readonly ready: Promise<void>;
+  settleReady: (error: RuntimeError | null) => void;
+  isReady: boolean;
+  lastSeat: number;
+  baseRss: number;
+  rssBytes: number;
+  idleTimer: NodeJS.Timeout | null;
+  ending: boolean;
+}
+
+const READY_TIMEOUT_MS = 30_000;
+const IDLE_MS = 5_000;
+const SAMPLE_MS = 100;
+/** What one resident worker may cost a cell before it counts as growth. */
+const BASE_PER_WORKER: Readonly<Record<Backend, number>> = { isolate: 4 * 1024 * 1024, pyodide: 160 * 1024 * 1024 };
+
+export class CellPool {
+  readonly #options: CellPoolOptions;
+  readonly #cells = new Set<Cell>();
+  readonly #slotsTotal: number;
+  #incarnation = 0;
+  #sampler: NodeJS.Timeout | null = null;
+  #closing = false;
+
+  constructor(options: CellPoolOptions, slotsTotal: number) {
+    this.#options = options;
+    this.#slotsTotal = slotsTotal;
+  }
+
+  /**
+   * Finds or starts a cell and sends the worker there.
+   * @throws RuntimeError CELLS_EXHAUSTED, CELL_START_FAILED
+   */
+  async place(request: PlaceRequest, listener: SandboxListener): Promise<SandboxHandle> {
+    await this.#options.prepare(request.backend);
+    if (this.#closing) throw new RuntimeError('STOPPED', 'The engine is stopping.');
+    const cell = this.#findCell(request) ?? this.#startCell(request);
+    const seat: Seat = {
+      sandbox: ++cell.lastSeat,
+      incarnation: ++this.#incarnation,
+      listener,
+      placed: false,
+      running: false,
+      named: false,
+    };
+    cell.seats.set(seat.sandbox, seat);
+    if (cell.idleTimer !== null) clearTimeout(cell.idleTimer);
+    cell.idleTimer = null;
+    if (!cell.isReady) {
+      try {
+        await cell.ready;
+      } catch (error) {
+        cell.seats.delete(seat.sandbox);
+        throw error;
+      }
+    }
+    const address = { sandbox: seat.sandbox, incarnation: seat.incarnation };
+    seat.placed = true;
+    cell.process.send({ kind: 'load', ...address, spec: request.spec });
+    return {
+      cellPid: cell.process.pid,
+      send: (order) => {
+        if (cell.seats.get(seat.sandbox) === seat) cell.process.send({ ...order, ...address } as ToCell);
+      },
+      unload: () => {
+        if (cell.seats.get(seat.sandbox) !== seat) return;
+        cell.seats.delete(seat.sandbox);
+        cell.process.send({ kind: 'unload', ...address });
+        this.#stopWhenIdle(cell);
+      },
+      killCell: (reason) => {
+        seat.named = true;
+        cell.process.kill(reason);
+      },
+    };
+  }
+
+  status(): readonly CellStatus[] {
+    return [...this.#cells].map((cell) => ({
+      pid: cell.process.pid,
+      workspace: cell.workspace,
+      backend: cell.backend,
+      purpose: cell.purpose,
+      workers: cell.seats.size,
+      rssBytes: cell.rssBytes,
+    }));
+  }
+
+  /** Ends every cell; resolves when their processes are gone. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#sampler !== null) clearInterval(this.#sampler);
+    const gone = [...this.#cells].map((cell) => {
+      cell.ending = true;
+      if (cell.idleTimer !== null) clearTimeout(cell.idleTimer);
+      return new Promise<void>((resolve) => {
+        this.#goneListeners.set(cell, resolve);
+        cell.process.kill('the engine stopped');
+      });
+    });
+    await Promise.all(gone);
+  }
+
+  readonly #goneListeners = new Map<Cell, () => void>();
+
+  #findCell(request: PlaceRequest): Cell | undefined {
+    if (request.purpose !== 'shared') return undefined;
+    for (const cell of this.#cells) {
+      if (cell.workspace !== request.workspace || cell.backend !== request.backend || cell.purpose !== 'shared')
+        continue;
+      if (!cell.ending && !cell.process.closed && cell.seats.size < this.#options.workersPerCell[cell.backend])
+        return cell;
+    }
+    return undefined;
+  }
+
+  #startCell(request: PlaceRequest): Cell {
+    const { workspace, backend, purpose } = request;
+    if (this.#cells.size >= this.#options.cellsMax)
+      throw new RuntimeError(
+        'CELLS_EXHAUSTED',
+        `All ${this.#options.cellsMax} cells are in use; stop workers or raise cells.max.`,
+      );
+    let settle: (error: RuntimeError | null) => void = () => undefined;
+    const ready = new Promise<void>((resolve, reject) => {
+      settle = (error) => (error === null ? resolve() : reject(error));
+    });
+    ready.catch(() => undefined);
+    const process = new CellProcess(this.#options.launch(backend), {
+      onMessage: (message) => this.#onMessage(cell, message),
+      onClosed: (reason) => this.#onClosed(cell, reason),
+    });
+    const timer = setTimeout(
+      () => process.kill(`it was not ready within ${READY_TIMEOUT_MS / 1_000} s`),
+      READY_TIMEOUT_MS,
+    );
+    const cell: Cell = {
+      process,
+      workspace,
+      backend,
+      purpose,
+      seats: new Map(),
+      ready,
+      settleReady: (error) => {
+        clearTimeout(timer);
+        settle(error);
+      },
+      isReady: false,
+      lastSeat: 0,
+      baseRss: 0,
+      rssBytes: 0,
+      idleTimer: null,
+      ending: false,
+    };
+    this.#cells.add(cell);
+    process.send(this.#options.init(backend, this.#slotsPerCell()));
+    this.#shareSlots();
+    this.#sampler ??= setInterval(() => this.#sample(), SAMPLE_MS);
+    this.#report(cell, 'started', null);
+    return cell;
+  }
+
+  /** Running slices are limited over the whole node: the cells share the slots, each has at least one. */
+  #slotsPerCell(): number {
+    return Math.max(1, Math.floor(this.#slotsTotal / Math.max(1, this.#cells.size)));
+  }
+
+  #shareSlots(): void {
+    const count = this.#slotsPerCell();
+    for (const cell of this.#cells) if (cell.isReady) cell.process.send({ kind: 'slots', count });
+  }
+
+  #onMessage(cell: Cell, message: FromCell): void {
+    switch (message.kind) {
+      case 'hello':
+        return;
+      case 'ready':
+        cell.isReady = true;
+        cell.baseRss = cell.process.rssBytes();
+        cell.settleReady(null);
+        cell.process.send({ kind: 'slots', count: this.#slotsPerCell() });
+        return this.#report(cell, 'ready', null);
+      case 'fatal':
+        return cell.process.kill(message.message);
+      case 'snapshot':
+        return cell.process.kill('it broke the protocol: a snapshot nobody asked for');
+    }
+    const seat = cell.seats.get(message.sandbox);
+    if (seat === undefined || seat.incarnation !== message.incarnation) return;
+    if (message.kind === 'started') seat.running = true;
+    else if (message.kind === 'settled' || message.kind === 'ended') seat.running = false;
+    else if (message.kind === 'loaded' || message.kind === 'load-failed') seat.running = false;
+    else if (message.kind === 'stuck') {
+      seat.named = true;
+      return cell.process.kill('a worker in it could not be ended');
+    }
+    seat.listener.onMessage(message);
+  }
+
+  #onClosed(cell: Cell, reason: string): void {
+    this.#cells.delete(cell);
+    if (cell.idleTimer !== null) clearTimeout(cell.idleTimer);
+    cell.settleReady(new RuntimeError('CELL_START_FAILED', `A cell did not become ready: ${reason}.`));
+    const lost = [...cell.seats.values()].filter((seat) => seat.placed);
+    cell.seats.clear();
+    this.#report(cell, cell.ending ? 'ended' : 'lost', reason, lost.length);
+    const named = lost.some((seat) => seat.named);
+    const running = lost.filter((seat) => seat.running);
+    for (const seat of lost) {
+      const suspect = named ? seat.named : seat.running;
+      const culprit = seat.named || (suspect && running.length === 1);
+      seat.listener.onLost({ reason, suspect, culprit });
+    }
+    this.#shareSlots();
+    this.#goneListeners.get(cell)?.();
+  }
+
+  #stopWhenIdle(cell: Cell): void {
+    if (cell.seats.size > 0 || cell.idleTimer !== null) return;
+    cell.idleTimer = setTimeout(() => {
+      if (cell.seats.size > 0) return;
+      cell.ending = true;
+      cell.process.kill('it had nothing to do');
+    }, IDLE_MS);
+  }
+
+  #sample(): void {
+    for (const cell of this.#cells) {
+      cell.rssBytes = cell.process.rssBytes();
+      if (!cell.isReady) continue;
+      const budget = cell.baseRss + this.#options.growthBytes + cell.seats.size * BASE_PER_WORKER[cell.backend];
+      if (cell.rssBytes > budget) {
+        const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
+        cell.process.kill(`it used ${mebibytes(cell.rssBytes)}; its budget was ${mebibytes(budget)}`);
+      }
+    }
+  }
+
+  #report(cell: Cell, event: RuntimeEvents['cell']['event'], reason: string | null, workers = cell.seats.size): void {
+    this.#options.onEvent({ pid: cell.process.pid, backend: cell.backend, event, reason, workers });
+  }
+}

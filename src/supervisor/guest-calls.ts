@@ -1,0 +1,119 @@
+/** What a guest says while it runs, dealt with in its order: state to the ledger, logs to the records, calls to the bridge. */
+import type { LogLevel, StreamEntry } from '../../sandbox/protocol.ts';
+import { RuntimeError, toRuntimeError } from '../core/errors.ts';
+import { CALLS_OPEN_MAX } from '../core/limits.ts';
+import type { Ledger } from './ledger.ts';
+import type { Session } from './session.ts';
+import type { SlotServices } from './slot-services.ts';
+
+export interface CallsOwner {
+  readonly worker: string;
+  readonly tick: () => number;
+  /** Stores everything written so far. */
+  readonly commit: () => Promise<void>;
+  readonly settled: () => boolean;
+}
+
+/** The clock of a run stops when its commit takes longer than this. */
+const HOLD_AFTER_MS = 50;
+
+export class Calls {
+  readonly #s: SlotServices;
+  readonly #owner: CallsOwner;
+  #open = 0;
+
+  constructor(services: SlotServices, owner: CallsOwner) {
+    this.#s = services;
+    this.#owner = owner;
+  }
+
+  /** @throws RuntimeError CELL_PROTOCOL when the cell let something through that it must not */
+  take(entries: readonly StreamEntry[], session: Session, ledger: Ledger): void {
+    for (const entry of entries) {
+      switch (entry[0]) {
+        case 's':
+          ledger.write(entry[1], entry[2]);
+          break;
+        case 'd':
+          ledger.write(entry[1], null);
+          break;
+        case 'l':
+          this.#s.onLog({
+            worker: this.#owner.worker,
+            at: this.#s.clock.wallMs(),
+            level: entry[1],
+            text: entry[2],
+            fields: entry[3],
+            tick: this.#owner.tick(),
+          });
+          break;
+        case 'n':
+          this.log('warn', `${entry[1]} log lines were dropped: too many in ten seconds.`, null);
+          break;
+        case 'f':
+          void this.#answer(session, entry[1], async () => {
+            await this.#commit(session);
+            return 'null';
+          });
+          break;
+        case 'q':
+          if (this.#open > CALLS_OPEN_MAX) throw new RuntimeError('CELL_PROTOCOL', 'a cell let too many calls through');
+          void this.#answer(session, entry[1], () => this.#call(session, entry[2], entry[3]));
+          break;
+      }
+    }
+  }
+
+  /** A line of the engine in the worker's own log. */
+  log(level: LogLevel, text: string, fields: string | null): void {
+    this.#s.onLog({
+      worker: this.#owner.worker,
+      at: this.#s.clock.wallMs(),
+      level,
+      text,
+      fields,
+      tick: this.#owner.tick(),
+    });
+  }
+
+  #call(session: Session, name: string, argsJson: string): Promise<string> {
+    return this.#s.dispatcher.call({
+      worker: this.#owner.worker,
+      tick: this.#owner.tick(),
+      signal: session.signal,
+      remainingMs: session.remainingMs,
+      name,
+      argsJson,
+      afterCommit: () => this.#commit(session),
+    });
+  }
+
+  async #answer(session: Session, call: number, work: () => Promise<string>): Promise<void> {
+    this.#open += 1;
+    try {
+      session.send({ kind: 'reply', call, json: await work() });
+    } catch (thrown) {
+      const error = toRuntimeError(thrown);
+      if (error.code === 'INTERNAL')
+        this.#s.log('error', `a call of ${this.#owner.worker} failed: ${error.stack ?? error.message}`);
+      const message = error.code === 'INTERNAL' ? 'The call failed inside the engine.' : error.message;
+      session.send({ kind: 'refuse', call, code: error.code, message: message.slice(0, 4_000) });
+    } finally {
+      this.#open -= 1;
+    }
+  }
+
+  /** Waiting for our own store is not the worker's time: the run's clock stands still meanwhile. */
+  async #commit(session: Session): Promise<void> {
+    if (this.#owner.settled()) return;
+    const from = this.#s.clock.monoMs();
+    const cancel = this.#s.clock.after(HOLD_AFTER_MS, () => session.hold());
+    try {
+      await this.#owner.commit();
+    } finally {
+      cancel();
+      const waited = this.#s.clock.monoMs() - from;
+      if (waited >= HOLD_AFTER_MS) session.held(waited);
+    }
+  }
+}

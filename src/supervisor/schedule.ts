@@ -1,0 +1,40 @@
+/** When a worker ticks next: pure arithmetic. Intervals live on the monotonic clock, cron on the calendar. */
+import { Cron } from 'croner';
+
+/** The first slot of the grid `anchor + k * intervalMs` that is later than `after`. */
+export function nextGridSlot(anchor: number, intervalMs: number, after: number): number {
+  const slots = Math.floor((after - anchor) / intervalMs) + 1;
+  return anchor + slots * intervalMs;
+}
+
+/** Slots between two consecutive due times that were passed over. */
+export function skippedSlots(previousDue: number, nextDue: number, intervalMs: number): number {
+  return Math.max(0, Math.round((nextDue - previousDue) / intervalMs) - 1);
+}
+
+/** A fixed place of a worker within its interval, from its id: workers that start together do not tick together. */
+export function phaseOf(worker: string, intervalMs: number): number {
+  let hash = 2_166_136_261;
+  for (let i = 0; i < worker.length; i++) hash = Math.imul(hash ^ worker.charCodeAt(i), 16_777_619);
+  return ((hash >>> 0) / 4_294_967_296) * intervalMs;
+}
+
+/** The first time after `afterWallMs` (Unix ms) that the expression names; null if there is none. */
+export function nextCron(expression: string, timezone: string, afterWallMs: number): number | null {
+  return new Cron(expression, { timezone, paused: true }).nextRun(new Date(afterWallMs))?.getTime() ?? null;
+}
+
+/** Times after `fromWallMs` and up to `toWallMs` that the expression names, counted up to `max`. */
+export function countCron(
+  expression: string,
+  timezone: string,
+  fromWallMs: number,
+  toWallMs: number,
+  max = 1_000,
+): number {
+  const cron = new Cron(expression, { timezone, paused: true });
+  let count = 0;
+  for (let at = cron.nextRun(new Date(fromWallMs)); at !== null && at.getTime() <= toWallMs && count < max; count++)
+    at = cron.nextRun(at);
+  return count;
+}

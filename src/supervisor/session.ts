@@ -1,0 +1,224 @@
+/**
+ * One worker in one sandbox, from load to loss: a promise per run, and everything the guest says handed on in order. A
+ * session never comes back to life: after a loss the worker opens a new one.
+ */
+import type {
+  GuestError,
+  GuestFunction,
+  LoadFailure,
+  LoadReport,
+  LoadSpec,
+  RunInfo,
+  RunOutcome,
+  StreamEntry,
+} from '../../sandbox/protocol.ts';
+import type { Clock } from '../core/clock.ts';
+import type { CellLoss, CellPool, PlaceRequest, SandboxHandle, SandboxMessage, SandboxOrder } from './cell-pool.ts';
+
+export interface RunResult {
+  readonly outcome: RunOutcome | 'cell-lost';
+  readonly error: GuestError | null;
+  readonly durationMs: number;
+  readonly cpuMs: number;
+  /** The sandbox can be used again. */
+  readonly intact: boolean;
+  readonly loss: CellLoss | null;
+}
+
+export type OpenResult =
+  | { readonly kind: 'loaded'; readonly session: Session }
+  | { readonly kind: 'failed'; readonly code: LoadFailure; readonly error: GuestError }
+  | { readonly kind: 'lost'; readonly loss: CellLoss };
+
+export interface SessionOptions {
+  readonly pool: CellPool;
+  readonly clock: Clock;
+  readonly request: PlaceRequest;
+  readonly onEntries: (entries: readonly StreamEntry[], session: Session) => void;
+  /** The cell died while nothing ran here. */
+  readonly onIdleLoss: (loss: CellLoss, session: Session) => void;
+}
+
+export interface RunOrder {
+  readonly fn: GuestFunction;
+  readonly timeoutMs: number;
+  readonly graceMs: number;
+  readonly info: RunInfo;
+  readonly error?: GuestError;
+}
+
+interface OpenRun {
+  readonly id: number;
+  readonly order: RunOrder;
+  readonly sentAt: number;
+  /** Monotonic; null while the cell has not entered it. */
+  startedAt: number | null;
+  heldMs: number;
+  /** Made when the first call asks for it. */
+  abort: AbortController | null;
+  readonly resolve: (result: RunResult) => void;
+}
+
+/** Beyond timeout and grace a run may need this long until the cell has dealt with it. */
+const OVERDUE_MS = 5_000;
+/** A run that its cell never started: the cell hangs. */
+const UNSTARTED_MS = 120_000;
+
+export class Session {
+  readonly spec: LoadSpec;
+  report: LoadReport | null = null;
+  readonly #clock: Clock;
+  #handle: SandboxHandle | null = null;
+  #run: OpenRun | null = null;
+  #lastRun = 0;
+  #over = false;
+  readonly #options: SessionOptions;
+
+  private constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.spec = options.request.spec;
+  }
+
+  /** @throws RuntimeError when no cell can take the worker (CELLS_EXHAUSTED, CELL_START_FAILED, STOPPED). */
+  static async open(options: SessionOptions): Promise<OpenResult> {
+    const session = new Session(options);
+    let settle: (result: OpenResult) => void = () => undefined;
+    const opened = new Promise<OpenResult>((resolve) => {
+      settle = resolve;
+    });
+    const handle = await options.pool.place(options.request, {
+      onMessage: (message) => {
+        if (message.kind === 'loaded') {
+          session.report = message.report;
+          settle({ kind: 'loaded', session });
+        } else if (message.kind === 'load-failed') {
+          session.close();
+          settle({ kind: 'failed', code: message.code, error: message.error });
+        } else session.#onMessage(message);
+      },
+      onLost: (loss) => {
+        settle({ kind: 'lost', loss });
+        session.#onLost(loss);
+      },
+    });
+    session.#handle = handle;
+    return opened;
+  }
+
+  /** Usable: not lost, not closed. */
+  get alive(): boolean {
+    return !this.#over;
+  }
+
+  get cellPid(): number | null {
+    return this.#over ? null : (this.#handle?.cellPid ?? null);
+  }
+
+  get running(): boolean {
+    return this.#run !== null;
+  }
+
+  /** Aborts when the run in flight ends. */
+  get signal(): AbortSignal {
+    if (this.#run === null) return AbortSignal.abort();
+    this.#run.abort ??= new AbortController();
+    return this.#run.abort.signal;
+  }
+
+  /** Milliseconds left in the run in flight, about. */
+  get remainingMs(): number {
+    const run = this.#run;
+    if (run === null) return 0;
+    const since = run.startedAt ?? this.#clock.monoMs();
+    return Math.max(0, run.order.timeoutMs - (this.#clock.monoMs() - since) + run.heldMs);
+  }
+
+  run(order: RunOrder): Promise<RunResult> {
+    return new Promise((resolve) => {
+      if (this.#over || this.#run !== null) return resolve(NOT_RUN);
+      const id = ++this.#lastRun;
+      this.#run = { id, order, sentAt: this.#clock.monoMs(), startedAt: null, heldMs: 0, abort: null, resolve };
+      this.#handle?.send({ kind: 'run', run: id, ...order });
+    });
+  }
+
+  send(order: SandboxOrder): void {
+    this.#handle?.send(order);
+  }
+
+  hold(): void {
+    if (this.#run !== null) this.#handle?.send({ kind: 'hold', run: this.#run.id });
+  }
+
+  held(ms: number): void {
+    if (this.#run !== null) this.#run.heldMs += ms;
+  }
+
+  cancel(): void {
+    if (this.#run !== null) this.#handle?.send({ kind: 'cancel', run: this.#run.id });
+  }
+
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#handle?.unload();
+    this.#finish(NOT_RUN);
+  }
+
+  /** The engine's own watchdog behind the cell's: kills the cell of a run that should long have ended. */
+  checkOverdue(): void {
+    const run = this.#run;
+    if (run === null) return;
+    const now = this.#clock.monoMs();
+    if (run.startedAt === null) {
+      if (now - run.sentAt > UNSTARTED_MS) this.#handle?.killCell('it did not start a run');
+    } else if (now - run.startedAt > run.order.timeoutMs + run.order.graceMs + run.heldMs + OVERDUE_MS)
+      this.#handle?.killCell('a run in it did not end in time');
+  }
+
+  #onMessage(message: SandboxMessage): void {
+    switch (message.kind) {
+      case 'started':
+        if (this.#run !== null) this.#run.startedAt ??= this.#clock.monoMs();
+        return;
+      case 'stream':
+        return this.#options.onEntries(message.entries, this);
+      case 'ended': {
+        if (message.run !== this.#run?.id) return;
+        const { outcome, error = null, durationMs, cpuMs, intact } = message;
+        const result: RunResult = { outcome, error, durationMs, cpuMs, intact, loss: null };
+        if (!intact) {
+          this.#over = true;
+          this.#handle?.unload();
+        }
+        return this.#finish(result);
+      }
+      default:
+        return;
+    }
+  }
+
+  #onLost(loss: CellLoss): void {
+    if (this.#over) return;
+    this.#over = true;
+    const run = this.#run;
+    if (run === null) return this.#options.onIdleLoss(loss, this);
+    const durationMs = this.#clock.monoMs() - (run.startedAt ?? run.sentAt);
+    const message = loss.culprit
+      ? `The worker took its process down (${loss.reason}).`
+      : 'The cell that the worker ran in was lost.';
+    const error = { name: 'SandboxLostError', message, stack: '' };
+    this.#finish({ outcome: 'cell-lost', error, durationMs, cpuMs: 0, intact: false, loss });
+  }
+
+  #finish(result: RunResult): void {
+    const run = this.#run;
+    if (run === null) return;
+    this.#run = null;
+    run.abort?.abort();
+    run.resolve(result);
+  }
+}
+
+const NOT_RUN: RunResult = { outcome: 'cancelled', error: null, durationMs: 0, cpuMs: 0, intact: false, loss: null };

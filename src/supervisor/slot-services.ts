@@ -1,0 +1,30 @@
+/** What the engine lends to every worker slot. */
+import type { LogLevel } from '../../sandbox/protocol.ts';
+import type { Dispatcher } from '../bridge/dispatcher.ts';
+import type { Clock } from '../core/clock.ts';
+import type { RuntimeEvents } from '../runtime.ts';
+import type { LogRecord, TickRecord } from '../store/contracts.ts';
+import type { Schedule } from '../workers/definition.ts';
+import type { CellPool } from './cell-pool.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { WorkerSlot } from './worker-slot.ts';
+
+export interface SlotServices {
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly pool: CellPool;
+  readonly dispatcher: Dispatcher;
+  readonly log: (level: LogLevel, message: string, fields?: Record<string, unknown>) => void;
+  readonly newId: () => string;
+  /** Where in its interval a starting worker has its grid, ms; 0 without spreading. */
+  readonly phase: (worker: string, schedule: Schedule) => number;
+  /** Saved state of a worker: key → JSON text. */
+  readonly readState: (worker: string) => Promise<readonly (readonly [key: string, json: string])[]>;
+  /** Should this worker give its memory back until shortly before its next tick? */
+  readonly mayPark: (slot: WorkerSlot, waitMs: number) => boolean;
+  /** A parked worker is loaded this long before it is due, ms. */
+  readonly parkLeadMs: number;
+  readonly onTick: (record: TickRecord) => void;
+  readonly onLog: (record: LogRecord) => void;
+  readonly onState: (event: RuntimeEvents['worker']) => void;
+}

@@ -1,0 +1,128 @@
+/**
+ * A worker's own schedule in this process: where its grid lies on the monotonic clock, which slot is next, how many were
+ * passed over. Wall time comes in only for cron and for the anchor that is kept with the state.
+ */
+import type { Clock } from '../core/clock.ts';
+import type { Schedule } from '../workers/definition.ts';
+import { countCron, nextCron, nextGridSlot, skippedSlots } from './schedule.ts';
+
+export interface Due {
+  readonly dueMono: number;
+  /** Unix ms of the slot. */
+  readonly dueWall: number;
+  readonly waitMs: number;
+  /** Slots passed over since the last tick. */
+  readonly skipped: number;
+  /** Not the slot itself, only a moment to look at the calendar again. */
+  readonly lookAgain: boolean;
+}
+
+/** Cron follows the calendar, which may jump: nobody sleeps longer than this without looking at it. */
+const LOOK_AGAIN_MS = 30_000;
+
+export class WorkerClock {
+  readonly #clock: Clock;
+  #anchorMono = 0;
+  #lastDueMono: number | null = null;
+  #lastDueWall: number | null = null;
+  #now = false;
+  #due: Due | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get nextDueWallMs(): number | null {
+    return this.#due?.dueWall ?? null;
+  }
+
+  /** How long the next slot has been passed, ms. */
+  overdueMs(): number {
+    return this.#due === null ? 0 : this.#clock.monoMs() - this.#due.dueMono;
+  }
+
+  /** A start: the grid begins `phase` ms from now. Returns the anchor, Unix ms. */
+  start(phase: number): number {
+    this.#anchorMono = this.#clock.monoMs() + phase;
+    this.#lastDueMono = null;
+    this.#lastDueWall = null;
+    this.#due = null;
+    return this.#clock.wallMs() + phase;
+  }
+
+  /** After a restart of the node: the same grid, and the next slot of it. */
+  resume(anchorWall: number, lastTickAt: number | null, schedule: Schedule): void {
+    this.#anchorMono = this.#clock.monoMs() - (this.#clock.wallMs() - anchorWall);
+    this.#lastDueMono = null;
+    this.#lastDueWall = null;
+    this.#now = false;
+    if (schedule.kind === 'cron' && schedule.catchUp === 'one' && lastTickAt !== null) {
+      const missed = countCron(schedule.expression, schedule.timezone, lastTickAt, this.#clock.wallMs(), 1);
+      this.#now = missed > 0;
+    }
+  }
+
+  /** The first tick of a start comes right after its setup. */
+  tickNow(): void {
+    this.#now = true;
+  }
+
+  /** A new interval: its grid begins at the last slot, so that the next tick is one interval after it. */
+  reschedule(schedule: Schedule): number {
+    const now = this.#clock.monoMs();
+    if (schedule.kind === 'interval') this.#anchorMono = this.#lastDueMono ?? now;
+    this.#due = null;
+    return this.#clock.wallMs() + (this.#anchorMono - now);
+  }
+
+  next(schedule: Schedule): Due {
+    const now = this.#clock.monoMs();
+    const wall = this.#clock.wallMs();
+    this.#due = this.#now
+      ? { dueMono: now, dueWall: wall, waitMs: 0, skipped: 0, lookAgain: false }
+      : schedule.kind === 'interval'
+        ? this.#nextInterval(schedule.intervalMs, now, wall)
+        : this.#nextCron(schedule, now, wall);
+    return this.#due;
+  }
+
+  /** The due time has come. False: it was only a look at the calendar. */
+  take(due: Due): boolean {
+    this.#due = null;
+    if (due.lookAgain) return false;
+    if (this.#now) {
+      this.#now = false;
+      this.#lastDueWall = due.dueWall;
+      // The grid stays where it is: the slot nearest to this tick counts as its own, so nothing is counted as missed.
+      this.#lastDueMono = null;
+      return true;
+    }
+    this.#lastDueMono = due.dueMono;
+    this.#lastDueWall = due.dueWall;
+    return true;
+  }
+
+  #nextInterval(intervalMs: number, now: number, wall: number): Due {
+    const after = Math.max(now, this.#lastDueMono ?? Number.NEGATIVE_INFINITY);
+    const dueMono = nextGridSlot(this.#anchorMono, intervalMs, after);
+    const skipped = this.#lastDueMono === null ? 0 : skippedSlots(this.#lastDueMono, dueMono, intervalMs);
+    return { dueMono, dueWall: wall + (dueMono - now), waitMs: dueMono - now, skipped, lookAgain: false };
+  }
+
+  #nextCron(schedule: Extract<Schedule, { kind: 'cron' }>, now: number, wall: number): Due {
+    const { expression, timezone } = schedule;
+    const dueWall = nextCron(expression, timezone, Math.max(wall, this.#lastDueWall ?? 0));
+    const waitMs = dueWall === null ? Number.POSITIVE_INFINITY : Math.max(0, dueWall - wall);
+    if (dueWall === null || waitMs > LOOK_AGAIN_MS)
+      return {
+        dueMono: now + LOOK_AGAIN_MS,
+        dueWall: dueWall ?? wall,
+        waitMs: Math.min(waitMs, Number.MAX_SAFE_INTEGER),
+        skipped: 0,
+        lookAgain: true,
+      };
+    const from = this.#lastDueWall;
+    const skipped = from === null ? 0 : Math.max(0, countCron(expression, timezone, from, dueWall) - 1);
+    return { dueMono: now + waitMs, dueWall, waitMs, skipped, lookAgain: false };
+  }
+}

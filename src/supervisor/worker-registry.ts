@@ -1,0 +1,292 @@
+/**
+ * Which workers this node has, and the orders that people and platforms give about them. Orders about one worker are carried
+ * out one after the other.
+ */
+import { RuntimeError } from '../core/errors.ts';
+import { STATE_LIMITS } from '../core/limits.ts';
+import type { RuntimeEvents, WorkerOptions, WorkerPatch, WorkerStatus } from '../runtime.ts';
+import type { RecordStore, StateStore, StoredWorker, WorkerId } from '../store/contracts.ts';
+import { compileWorker } from '../workers/compile.ts';
+import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
+import { resolveSettings, resolveWorker } from '../workers/resolve.ts';
+import { parseHead, type WorkerHead } from './head.ts';
+import { Ledger } from './ledger.ts';
+import type { SlotServices } from './slot-services.ts';
+import { WorkerSlot } from './worker-slot.ts';
+
+export interface RegistryOptions {
+  readonly services: SlotServices;
+  readonly store: StateStore;
+  readonly records: RecordStore;
+  readonly minIntervalMs?: number | undefined;
+  readonly onStored: (event: RuntimeEvents['state']) => void;
+}
+
+const NAME = /^[a-z0-9][a-z0-9-_.]{0,62}$/i;
+
+/** `name` or `workspace/name` → `workspace/name`. @throws RuntimeError BAD_ARGUMENT */
+export function parseWorkerId(name: string): WorkerId {
+  const parts = name.includes('/') ? name.split('/') : ['default', name];
+  if (parts.length !== 2 || !parts.every((part) => NAME.test(part)))
+    throw new RuntimeError(
+      'BAD_ARGUMENT',
+      `"${name}" is no worker name: letters, digits, - _ . and at most 63 of them, with an optional workspace/ before.`,
+    );
+  return parts.join('/');
+}
+
+export class WorkerRegistry {
+  readonly #o: RegistryOptions;
+  readonly #slots = new Map<WorkerId, WorkerSlot>();
+  /** Known to the store, but nobody has deployed them to this process yet. */
+  readonly #dormant = new Map<WorkerId, WorkerHead>();
+  readonly #queues = new Map<WorkerId, Promise<unknown>>();
+
+  constructor(options: RegistryOptions) {
+    this.#o = options;
+  }
+
+  get residentPython(): number {
+    let count = 0;
+    for (const slot of this.#slots.values())
+      if (slot.compiled.language === 'python' && slot.cellPid !== null) count += 1;
+    return count;
+  }
+
+  async restore(): Promise<void> {
+    for (const stored of await this.#o.store.list()) this.#dormant.set(stored.worker, headOf(stored));
+  }
+
+  deploy(options: WorkerOptions): Promise<WorkerStatus> {
+    const id = parseWorkerId(`${options.workspace ?? 'default'}/${options.name}`);
+    return this.#inTurn(id, async () => {
+      const compiled = await compileWorker(options.source);
+      const definition = resolveWorker(options, compiled.language, this.#o.minIntervalMs);
+      const slot = this.#slots.get(id);
+      if (slot === undefined) await this.#attach(id, definition, compiled);
+      else await this.#redeploy(slot, definition, compiled);
+      return this.status(id);
+    });
+  }
+
+  startWorker(id: WorkerId): Promise<WorkerStatus> {
+    return this.#inTurn(id, async () => {
+      await this.#slot(id).start('start');
+      return this.status(id);
+    });
+  }
+
+  stopWorker(id: WorkerId, now: boolean): Promise<WorkerStatus> {
+    if (now) this.#slots.get(id)?.cancel();
+    return this.#inTurn(id, async () => {
+      const slot = this.#slots.get(id);
+      if (slot === undefined) await this.#stopDormant(id);
+      else await slot.end('stop', now);
+      return this.status(id);
+    });
+  }
+
+  restartWorker(id: WorkerId, now: boolean): Promise<WorkerStatus> {
+    return this.#inTurn(id, async () => {
+      const slot = this.#slot(id);
+      await slot.end('stop', now);
+      await slot.start('restart');
+      return this.status(id);
+    });
+  }
+
+  removeWorker(id: WorkerId, now: boolean): Promise<void> {
+    return this.#inTurn(id, async () => {
+      const slot = this.#slots.get(id);
+      if (slot === undefined && !this.#dormant.has(id)) throw notFound(id);
+      await slot?.end('stop', now);
+      const epoch = slot?.ledger.epoch ?? (await this.#o.store.claim(id)).epoch;
+      slot?.ledger.close(new RuntimeError('STOPPED', 'The worker was removed.'));
+      await this.#o.store.remove(id, epoch);
+      await this.#o.records.forget(id);
+      this.#slots.delete(id);
+      this.#dormant.delete(id);
+    });
+  }
+
+  reconfigure(id: WorkerId, patch: WorkerPatch): Promise<WorkerStatus> {
+    return this.#inTurn(id, async () => {
+      const slot = this.#slot(id);
+      slot.reconfigure(resolveSettings(patch, slot.compiled.language, this.#o.minIntervalMs, slot.definition.settings));
+      return this.status(id);
+    });
+  }
+
+  statuses(): readonly WorkerStatus[] {
+    return [...new Set([...this.#slots.keys(), ...this.#dormant.keys()])].map((id) => this.status(id));
+  }
+
+  status(id: WorkerId): WorkerStatus {
+    const slot = this.#slots.get(id);
+    if (slot !== undefined) return statusOf(slot);
+    const head = this.#dormant.get(id);
+    if (head !== undefined) return statusOfDormant(id, head);
+    throw notFound(id);
+  }
+
+  reconcile(): void {
+    for (const slot of this.#slots.values()) slot.reconcile();
+  }
+
+  cancelAll(): void {
+    for (const slot of this.#slots.values()) slot.cancel();
+  }
+
+  /** Ends every life but not the wish to run; gives up waiting after `limitMs`. */
+  async suspendAll(limitMs: number): Promise<void> {
+    const all = Promise.all([...this.#slots.values()].map((slot) => slot.end('suspend', false)));
+    let cancelTimer: () => void = () => undefined;
+    const limit = new Promise<void>((resolve) => {
+      cancelTimer = this.#o.services.clock.after(limitMs, resolve);
+    });
+    await Promise.race([all, limit]);
+    cancelTimer();
+    for (const slot of this.#slots.values()) slot.ledger.close(new RuntimeError('STOPPED', 'The engine stopped.'));
+  }
+
+  async #attach(id: WorkerId, definition: WorkerDefinition, compiled: CompiledWorker): Promise<void> {
+    const { services, store } = this.#o;
+    const claimed = await store.claim(id);
+    const head = parseHead(id, claimed.head);
+    let slot: WorkerSlot | null = null;
+    const ledger = new Ledger({
+      store,
+      clock: services.clock,
+      worker: id,
+      claimed,
+      limits: STATE_LIMITS,
+      onStore: (away, reason) => {
+        services.log(away ? 'error' : 'info', away ? `the store is away: ${reason}` : 'the store is back', {
+          worker: id,
+        });
+        slot?.onStoreAway(away, reason);
+      },
+      onLost: (error) => services.log('error', error.message, { worker: id, code: error.code }),
+      onStored: (changes) => this.#o.onStored({ worker: id, tick: slot?.head.tick ?? 0, changes }),
+    });
+    slot = new WorkerSlot(services, { id, definition, compiled, ledger, head });
+    this.#slots.set(id, slot);
+    this.#dormant.delete(id);
+    if (head.actual === 'failed' || head.actual === 'invalid') {
+      // New code is a new chance only for a worker whose code was the trouble.
+      if (head.actual === 'invalid' && head.version !== compiled.version) return slot.start('deploy');
+      return slot.restore(head.actual, head.reason);
+    }
+    if (head.desired !== 'running') return slot.restore('stopped', null);
+    if (head.version === compiled.version) await slot.resume('node-restart');
+    else await slot.start('deploy');
+  }
+
+  async #redeploy(slot: WorkerSlot, definition: WorkerDefinition, compiled: CompiledWorker): Promise<void> {
+    if (slot.compiled.version === compiled.version) {
+      slot.reconfigure(definition.settings);
+      return;
+    }
+    const wasRunning = slot.head.desired === 'running';
+    await slot.end('suspend', false);
+    slot.replaceCode(definition, compiled);
+    if (wasRunning) await slot.start('deploy');
+  }
+
+  async #stopDormant(id: WorkerId): Promise<void> {
+    const head = this.#dormant.get(id);
+    if (head === undefined) throw notFound(id);
+    const { epoch, revision } = await this.#o.store.claim(id);
+    const stopped: WorkerHead = { ...head, desired: 'stopped', actual: 'stopped', reason: null, inFlight: false };
+    const result = await this.#o.store.commit({
+      worker: id,
+      epoch,
+      base: revision,
+      revision: revision + 1n,
+      commitId: this.#o.services.newId(),
+      head: JSON.stringify(stopped),
+      changes: [],
+    });
+    if (result.kind !== 'ok') throw new RuntimeError('FENCED', `Worker ${id} belongs to another node.`);
+    this.#dormant.set(id, stopped);
+  }
+
+  #slot(id: WorkerId): WorkerSlot {
+    const slot = this.#slots.get(id);
+    if (slot !== undefined) return slot;
+    if (this.#dormant.has(id))
+      throw new RuntimeError(
+        'NOT_RUNNING',
+        `Worker ${id} is stored, but its code was not deployed to this node; deploy it first.`,
+      );
+    throw notFound(id);
+  }
+
+  #inTurn<T>(id: WorkerId, work: () => Promise<T>): Promise<T> {
+    const before = this.#queues.get(id) ?? Promise.resolve();
+    const turn = before.then(work, work);
+    const settled = turn
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#queues.get(id) === settled) this.#queues.delete(id);
+      });
+    this.#queues.set(id, settled);
+    return turn;
+  }
+}
+
+function notFound(id: WorkerId): RuntimeError {
+  return new RuntimeError('WORKER_NOT_FOUND', `There is no worker ${id}.`);
+}
+
+function headOf(stored: StoredWorker): WorkerHead {
+  return parseHead(stored.worker, stored.head);
+}
+
+function statusOf(slot: WorkerSlot): WorkerStatus {
+  const { definition, head, compiled, ledger } = slot;
+  return {
+    workspace: definition.workspace,
+    name: definition.name,
+    state: slot.state,
+    desired: head.desired,
+    reason: slot.reason,
+    version: compiled.version,
+    language: compiled.language,
+    schedule: definition.settings.schedule,
+    tick: head.tick,
+    consecutiveErrors: head.errors,
+    maxErrors: definition.settings.maxErrors,
+    skipped: head.skipped,
+    lastOutcome: head.lastOutcome,
+    lastTickAt: head.lastTickAt,
+    nextTickAt: slot.nextDueWallMs,
+    cell: slot.cellPid,
+    stateBytes: ledger.bytes,
+    stateKeys: ledger.keys,
+  };
+}
+
+function statusOfDormant(id: WorkerId, head: WorkerHead): WorkerStatus {
+  const [workspace = '', name = ''] = id.split('/');
+  return {
+    workspace,
+    name,
+    state: head.actual === 'failed' || head.actual === 'invalid' ? head.actual : 'stopped',
+    desired: head.desired,
+    reason: head.actual === 'running' ? 'its code has not been deployed since the node started' : head.reason,
+    version: head.version,
+    language: null,
+    schedule: { kind: 'interval', intervalMs: 0 },
+    tick: head.tick,
+    consecutiveErrors: head.errors,
+    maxErrors: 0,
+    skipped: head.skipped,
+    lastOutcome: head.lastOutcome,
+    lastTickAt: head.lastTickAt,
+    nextTickAt: null,
+    cell: null,
+    stateBytes: 0,
+    stateKeys: 0,
+  };
+}

@@ -1,0 +1,77 @@
+/** Worker options as given → a definition with every setting there. The one place that knows the defaults of a worker. */
+import { Cron } from 'croner';
+import { RuntimeError } from '../core/errors.ts';
+import {
+  INTERVAL_MS_DEFAULT,
+  INTERVAL_MS_MAX,
+  INTERVAL_MS_MIN,
+  MAX_ERRORS_DEFAULT,
+  MEMORY_BYTES_DEFAULT,
+  ON_ERROR_TIMEOUT_MS,
+  SETUP_TIMEOUT_MS,
+  TICK_TIMEOUT_MS,
+} from '../core/limits.ts';
+import type { WorkerOptions, WorkerPatch } from '../runtime.ts';
+import type { Language, Schedule, WorkerDefinition, WorkerSettings } from './definition.ts';
+
+/** @throws RuntimeError CONFIG_INVALID */
+export function resolveWorker(options: WorkerOptions, language: Language, minIntervalMs?: number): WorkerDefinition {
+  return {
+    workspace: options.workspace ?? 'default',
+    name: options.name,
+    source: options.source,
+    settings: resolveSettings(options, language, minIntervalMs),
+  };
+}
+
+/** What is not given keeps its value in `before`, or gets the default. @throws RuntimeError CONFIG_INVALID */
+export function resolveSettings(
+  given: WorkerPatch,
+  language: Language,
+  minIntervalMs: number = INTERVAL_MS_MIN,
+  before?: WorkerSettings,
+): WorkerSettings {
+  const schedule = given.schedule ?? before?.schedule ?? { kind: 'interval', intervalMs: INTERVAL_MS_DEFAULT };
+  checkSchedule(schedule, minIntervalMs);
+  return {
+    schedule,
+    maxErrors: between('maxErrors', given.maxErrors ?? before?.maxErrors ?? MAX_ERRORS_DEFAULT, 1, 1_000_000),
+    params: given.params ?? before?.params ?? {},
+    tickTimeoutMs: timeout('tickTimeoutMs', given.tickTimeoutMs ?? before?.tickTimeoutMs ?? TICK_TIMEOUT_MS),
+    setupTimeoutMs: timeout('setupTimeoutMs', given.setupTimeoutMs ?? before?.setupTimeoutMs ?? SETUP_TIMEOUT_MS),
+    onErrorTimeoutMs: timeout(
+      'onErrorTimeoutMs',
+      given.onErrorTimeoutMs ?? before?.onErrorTimeoutMs ?? ON_ERROR_TIMEOUT_MS,
+    ),
+    memoryBytes: between(
+      'memoryBytes',
+      given.memoryBytes ?? before?.memoryBytes ?? MEMORY_BYTES_DEFAULT[language],
+      language === 'python' ? 64 * 1024 * 1024 : 8 * 1024 * 1024,
+      4 * 1024 * 1024 * 1024,
+    ),
+    isolation: given.isolation ?? before?.isolation ?? 'shared',
+  };
+}
+
+function checkSchedule(schedule: Schedule, minIntervalMs: number): void {
+  if (schedule.kind === 'interval') {
+    between('the interval (ms)', schedule.intervalMs, minIntervalMs, INTERVAL_MS_MAX);
+    return;
+  }
+  try {
+    new Cron(schedule.expression, { timezone: schedule.timezone, paused: true }).nextRun();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RuntimeError(
+      'CONFIG_INVALID',
+      `The cron expression "${schedule.expression}" (${schedule.timezone}) is not valid: ${reason}`,
+    );
+  }
+}
+
+const timeout = (name: string, value: number): number => between(name, value, 10, 3_600_000);
+
+function between(name: string, value: number, min: number, max: number): number {
+  if (Number.isFinite(value) && value >= min && value <= max) return value;
+  throw new RuntimeError('CONFIG_INVALID', `${name} is ${value}; it must lie between ${min} and ${max}.`);
+}
