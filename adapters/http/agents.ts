@@ -98,7 +98,7 @@ export class WorkspaceAgents {
           this.#sockets++;
           entry.sockets.set(socket, origin);
           const connected = (): unknown => entry.sockets.has(socket) && entry.sockets.set(socket, null);
-          socket.once('connect', connected);
+          socket.once(origin.startsWith('https:') ? 'secureConnect' : 'connect', connected);
           socket.once('close', () => {
             this.#sockets--;
             entry.sockets.delete(socket);

@@ -123,18 +123,25 @@ function diedIdle(error: unknown): boolean {
 }
 
 function sendOnce(dispatcher: Dispatcher, request: Outgoing, deadline: Deadline): Promise<Received> {
+  const { signal } = deadline;
   let interim = 0;
-  return dispatcher.request({
+  const sent = dispatcher.request({
     origin: request.url.origin,
     path: `${request.url.pathname}${request.url.search}`,
     method: request.method,
     headers: request.headers.flat(),
     body: request.body,
-    signal: deadline.signal,
+    signal,
     onInfo: () => {
       if (++interim > INTERIM_MAX) {
         deadline.fail(new FetchFailure('BAD_RESPONSE', `more than ${INTERIM_MAX} interim answers`));
       }
     },
+  });
+  // undici heeds the signal only once there is a connection; the deadline covers the time until then too.
+  return new Promise((resolve, reject) => {
+    const abandon = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abandon, { once: true });
+    void sent.then(resolve, reject).finally(() => signal.removeEventListener('abort', abandon));
   });
 }

@@ -8,7 +8,7 @@ import type { buildConnector } from 'undici';
 import type { EgressGuard } from './guard.ts';
 import type { Lookup } from './resolver.ts';
 
-/** TCP and TLS handshake together, ms. The request's own deadline is usually what ends first. */
+/** Name, TCP and TLS handshake together, ms. The request's own deadline is usually what ends first. */
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Of a name with more addresses than this the first ones are dialled; all are checked. */
 const ADDRESSES_DIALLED_MAX = 8;
@@ -82,27 +82,28 @@ export function createConnector(parts: ConnectorParts): buildConnector.connector
     // `host` carries the port unless it is the scheme's own, as an origin does.
     const origin = `${options.protocol}//${options.host ?? options.hostname}`;
     const hostname = options.hostname.endsWith('.') ? options.hostname.slice(0, -1) : options.hostname;
+    let opened: Socket | null = null;
     let answered = false;
     const answer = (error: Error | null, socket?: Socket): void => {
       if (answered) return;
       answered = true;
+      clearTimeout(timer);
       if (error === null && socket !== undefined) callback(null, socket);
       else callback(error ?? new Error('no socket'), null);
     };
+    const timer = setTimeout(() => {
+      answer(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' }));
+      opened?.destroy();
+    }, CONNECT_TIMEOUT_MS);
     const open = (addresses: readonly string[]): void => {
+      if (answered) return;
       if (!parts.wanted(origin)) throw new Error('nobody waits for this connection any more');
       const socket = dial({ ...options, hostname }, port, addresses);
+      opened = socket;
       parts.opened(socket, origin);
-      const timer = setTimeout(() => {
-        socket.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' }));
-      }, CONNECT_TIMEOUT_MS);
       socket.on('error', (error) => answer(error));
-      socket.once('close', () => {
-        clearTimeout(timer);
-        answer(Object.assign(new Error('closed before it was connected'), { code: 'ECONNRESET' }));
-      });
+      socket.once('close', () => answer(Object.assign(new Error('closed too early'), { code: 'ECONNRESET' })));
       socket.once(options.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
-        clearTimeout(timer);
         try {
           // SECURITY: the last look, at the address the kernel connected to, before a byte is sent.
           parts.guard.checkDial(hostname, port, [socket.remoteAddress ?? '']);

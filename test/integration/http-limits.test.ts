@@ -176,6 +176,12 @@ const drip = (socket: Socket, bytes: string): void => {
   socket.once('close', () => clearInterval(timer));
 };
 
+/** Resolves when the server's next connection is closed, however that happens. */
+const firstClosed = (server: Origin): Promise<unknown> =>
+  new Promise((resolve) => {
+    server.server.once('connection', (socket: Socket) => socket.once('close', resolve));
+  });
+
 describe('the deadline', () => {
   it.each<[what: string, talk: (socket: Socket) => void]>([
     ['says nothing', () => undefined],
@@ -189,7 +195,7 @@ describe('the deadline', () => {
   ])('holds against a server that %s, and its connection is closed', async (_what, talk) => {
     const server = await startRawOrigin(talk);
     const adapter = adapterFor(server, { timeoutMs: 250 });
-    const closed = once(server.server, 'connection').then(([socket]) => once(socket, 'close'));
+    const closed = firstClosed(server);
     const begun = performance.now();
     expect(await callAdapter(adapter, 'get', { url: server.url })).toMatchObject({ code: 'TIMEOUT' });
     const took = performance.now() - begun;
@@ -212,16 +218,27 @@ describe('the deadline', () => {
   it('covers a TLS handshake that never ends, and the half-open connection is closed', async () => {
     const server = await startRawOrigin(() => undefined);
     const adapter = adapterFor(server);
-    const closed = once(server.server, 'connection').then(([socket]) => once(socket, 'close'));
+    const closed = firstClosed(server);
     const url = `https://${server.address}/`;
+    const begun = performance.now();
     expect(await callAdapter(adapter, 'get', { url, timeoutMs: 150 })).toMatchObject({ code: 'TIMEOUT' });
     await closed;
+    expect(performance.now() - begun).toBeLessThan(650);
+  });
+
+  it('covers a name that is never resolved', async () => {
+    const adapter = createHttpAdapter({}, { lookup: () => new Promise(() => undefined) });
+    opened.push(() => adapter.close?.());
+    const begun = performance.now();
+    const answer = await callAdapter(adapter, 'get', { url: 'https://slow.example/', timeoutMs: 100 });
+    expect(answer).toMatchObject({ code: 'TIMEOUT' });
+    expect(performance.now() - begun).toBeLessThan(600);
   });
 
   it('gives way to the end of the tick, which closes the connection', async () => {
     const server = await startRawOrigin(() => tick.abort());
     const tick = new AbortController();
-    const closed = once(server.server, 'connection').then(([socket]) => once(socket, 'close'));
+    const closed = firstClosed(server);
     const answer = await callAdapter(adapterFor(server), 'get', { url: server.url }, { signal: tick.signal });
     expect(answer).toMatchObject({ code: 'ABORTED' });
     await closed;
