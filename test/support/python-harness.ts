@@ -120,7 +120,8 @@ export class PythonGuest {
   hold = false;
   readonly guest: GuestIsolate;
   #end: RunEnd | null = null;
-  #due: (() => Promise<SliceEnd>)[] = [];
+  /** What the guest waits for, and when it comes. */
+  #due: { readonly at: number; readonly enter: () => Promise<SliceEnd> }[] = [];
   #timeoutMs = 10_000;
 
   private constructor(guest: GuestIsolate) {
@@ -187,7 +188,7 @@ export class PythonGuest {
 
   /** The run's time is over: what waits is rejected. */
   async expire(): Promise<void> {
-    this.#due.push(() => this.guest.enter('expire', [], 1_000));
+    this.#due.push({ at: 0, enter: () => this.guest.enter('expire', [], 1_000) });
   }
 
   get texts(): string[] {
@@ -205,6 +206,7 @@ export class PythonGuest {
 
   async #run(entry: EntryPoint, args: readonly (string | number)[]): Promise<RunEnd> {
     this.#end = null;
+    this.#due = [];
     let slice = await this.guest.enter(entry, args, this.#timeoutMs);
     for (;;) {
       if (slice.kind === 'disposed' || slice.kind === 'terminated')
@@ -213,9 +215,11 @@ export class PythonGuest {
       this.guest.ring.rewind();
       if (slice.kind === 'threw') return { kind: 'threw', error: slice.error, report: null };
       if (this.#end !== null && this.guest.ring.openCalls === 0) return this.#end;
+      this.#due.sort((a, b) => a.at - b.at);
       const next = this.#due.shift();
       if (next === undefined) throw new Error('the guest waits for something that nobody answers');
-      slice = await next();
+      if (next.at > Date.now()) await new Promise((resolve) => setTimeout(resolve, next.at - Date.now()));
+      slice = await next.enter();
     }
   }
 
@@ -276,9 +280,7 @@ export class PythonGuest {
 
   #deliver(entry: EntryPoint, args: readonly (string | number)[], delayMs = 0): void {
     const timeoutMs = this.#timeoutMs;
-    this.#due.push(async () => {
-      if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
-      return await this.guest.enter(entry, args, timeoutMs);
-    });
+    const at = delayMs > 0 ? Date.now() + delayMs : 0;
+    this.#due.push({ at, enter: () => this.guest.enter(entry, args, timeoutMs) });
   }
 }
