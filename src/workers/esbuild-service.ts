@@ -6,7 +6,7 @@
 import * as esbuild from 'esbuild';
 
 /** One build; measured from its own start, not from when it was queued. */
-const BUILD_MS_MAX = 10_000;
+const BUILD_MS_MAX = 5_000;
 /** More at once only adds latency: esbuild itself uses every core. */
 const BUILDS_AT_ONCE = 4;
 
@@ -51,10 +51,13 @@ const gate = new Gate();
 const inFlight = new Set<(reason: string) => void>();
 
 /** Runs `work` (one call of esbuild). Rejects with what esbuild found, or with {@link CompilerLost}. */
-export async function withCompiler<T>(work: (compiler: typeof esbuild) => Promise<T>): Promise<T> {
-  const first = await gate.run(false, () => attempt(work));
+export async function withCompiler<T>(
+  work: (compiler: typeof esbuild) => Promise<T>,
+  limitMs = BUILD_MS_MAX,
+): Promise<T> {
+  const first = await gate.run(false, () => attempt(work, limitMs));
   if (first.kind === 'done') return first.value;
-  const second = await gate.run(true, () => attempt(work));
+  const second = await gate.run(true, () => attempt(work, limitMs));
   if (second.kind === 'done') return second.value;
   throw new CompilerLost(second.reason);
 }
@@ -65,14 +68,14 @@ export async function closeCompiler(): Promise<void> {
   await esbuild.stop();
 }
 
-async function attempt<T>(work: (compiler: typeof esbuild) => Promise<T>): Promise<Attempt<T>> {
+async function attempt<T>(work: (compiler: typeof esbuild) => Promise<T>, limitMs: number): Promise<Attempt<T>> {
   let report: (outcome: Attempt<T>) => void = () => undefined;
   const lost = new Promise<Attempt<T>>((resolve) => {
     report = resolve;
   });
   const onLost = (reason: string): void => report({ kind: 'lost', reason });
   inFlight.add(onLost);
-  const timer = setTimeout(() => lose(`compiling took longer than ${BUILD_MS_MAX / 1000} s`), BUILD_MS_MAX);
+  const timer = setTimeout(() => lose(`compiling took longer than ${limitMs / 1000} s`), limitMs);
   try {
     const built = work(esbuild).then((value): Attempt<T> => ({ kind: 'done', value }));
     // After `lost` has won nobody looks at this promise any more.

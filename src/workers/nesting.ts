@@ -13,6 +13,20 @@ const RUN_MAX = 20_000;
 /** Words after which a statement goes on in the next line. */
 const OPEN_WORDS = new Set(['new', 'typeof', 'void', 'delete', 'await', 'yield', 'return', 'else', 'do', 'in', 'of']);
 
+/** Words that begin a statement in any place where they may begin a line. */
+const STATEMENT_WORDS = new Set([
+  'const',
+  'let',
+  'var',
+  'export',
+  'import',
+  'throw',
+  'try',
+  'type',
+  'interface',
+  'enum',
+]);
+
 const WORD = /[\p{L}\p{N}_$@#]+/uy;
 
 /** Where a text is nested too deeply to be parsed safely, or null. */
@@ -38,7 +52,7 @@ export function nestingProblem(text: string): { line: number; column: number } |
     const start = at;
     WORD.lastIndex = at;
     const word = WORD.exec(text)?.[0];
-    if (newline && word !== undefined && endsStatement(last)) run = 0;
+    if (newline && word !== undefined && (endsStatement(last) || STATEMENT_WORDS.has(word))) run = 0;
     newline = false;
     run += 1;
     last = word ?? char;

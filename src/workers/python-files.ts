@@ -10,6 +10,7 @@ import { readSource } from './read-source.ts';
 
 const FILES_MAX = 500;
 const DEPTH_MAX = 16;
+const STATEMENT_CHARS_MAX = 1_000;
 const FOLDER_WORKER = 'worker.py';
 /** Folders that are no part of a program: caches, environments, packages of other languages. */
 const SKIPPED = /^(?:\.|__pycache__$|node_modules$|site-packages$)/;
@@ -65,10 +66,12 @@ export async function collectPython(root: string, entry: string, text: string): 
 /** First parts of the modules that a text imports. Lines inside of strings may be taken for imports; that costs a look. */
 export function importedNames(text: string): Set<string> {
   const names = new Set<string>();
-  for (const line of text.matchAll(/^[ \t]*(?:[^#'"\n]{0,200}?[;:][ \t]*)?(import|from)[ \t]+([^#;\n]+)/gm)) {
-    const [, keyword, rest = ''] = line;
-    const parts = keyword === 'from' ? [rest.split(/\s/)[0] ?? ''] : rest.split(',');
-    for (const part of parts) {
+  for (const statement of text.split(/[\n;]/)) {
+    // `if x: import y` is a statement as well.
+    const found = /(?:^|:)[ \t]*(import|from)[ \t]+([^#]+)/.exec(statement.slice(0, STATEMENT_CHARS_MAX));
+    if (found === null) continue;
+    const [, keyword, rest = ''] = found;
+    for (const part of keyword === 'from' ? [rest] : rest.split(',')) {
       const name = /^\s*([\p{L}_][\p{L}\p{N}_]*)/u.exec(part)?.[1];
       if (name !== undefined) names.add(name);
     }
