@@ -95,8 +95,9 @@ function isMessage(message: Bag): boolean {
     case 'started':
     case 'settled':
     case 'unloaded':
-    case 'stuck':
       return true;
+    case 'stuck':
+      return message['cause'] === 'memory' || message['cause'] === 'timeout';
     case 'stream':
       return Array.isArray(message['entries']) && message['entries'].every(isEntry);
     case 'ended':

@@ -173,7 +173,7 @@ export type FromCell =
     } & Address)
   | ({ readonly kind: 'unloaded' } & Address)
   /** This guest cannot be ended; only killing the cell helps. */
-  | ({ readonly kind: 'stuck' } & Address)
+  | ({ readonly kind: 'stuck'; readonly cause: 'memory' | 'timeout' } & Address)
   | { readonly kind: 'fatal'; readonly message: string };
 
 export type LoadFailure =

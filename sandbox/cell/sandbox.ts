@@ -74,7 +74,7 @@ export class Sandbox {
     if (text !== null) this.#entries.add(text);
   };
 
-  readonly onCatastrophe = (): void => this.#reportStuck();
+  readonly onCatastrophe = (): void => this.#reportStuck('memory');
 
   /** The isolate is ready: run the module body. */
   load(guest: GuestIsolate, specJson: string, timeoutMs: number): void {
@@ -179,7 +179,8 @@ export class Sandbox {
     if (now - slice.since > slice.limitMs + SETTLE_MS) guest.dispose();
     if (!guest.disposed) return;
     slice.disposedAt ??= now;
-    if (now - slice.disposedAt >= DISPOSED_SETTLE_MS) this.#reportStuck();
+    if (now - slice.disposedAt >= DISPOSED_SETTLE_MS)
+      this.#reportStuck(now - slice.since < slice.limitMs ? 'memory' : 'timeout');
   }
 
   #push(slice: Slice): void {
@@ -350,10 +351,10 @@ export class Sandbox {
     this.#host.send({ kind: 'unloaded', ...this.address });
   }
 
-  #reportStuck(): void {
+  #reportStuck(cause: 'memory' | 'timeout'): void {
     if (this.#stuck) return;
     this.#stuck = true;
-    this.#host.send({ kind: 'stuck', ...this.address });
+    this.#host.send({ kind: 'stuck', ...this.address, cause });
   }
 }
 

@@ -24,6 +24,8 @@ export interface CellLoss {
   readonly suspect: boolean;
   /** Nobody else can have done it: it died alone or was named. */
   readonly culprit: boolean;
+  /** Of a named culprit: what it did. */
+  readonly cause: 'memory' | 'timeout' | 'crash';
 }
 
 export type SandboxMessage = Extract<FromCell, { readonly incarnation: number }>;
@@ -71,7 +73,7 @@ interface Seat {
   /** Its load was sent; before that a lost cell is a failed placement, not a loss. */
   placed: boolean;
   running: boolean;
-  named: boolean;
+  named: CellLoss['cause'] | null;
 }
 
 interface Cell {
@@ -84,12 +86,15 @@ interface Cell {
   settleReady: (error: RuntimeError | null) => void;
   isReady: boolean;
   lastSeat: number;
+  /** Most workers at once: memory that they gave back is not returned to the system at once. */
+  peakSeats: number;
   baseRss: number;
   rssBytes: number;
   idleTimer: NodeJS.Timeout | null;
   ending: boolean;
 }
 
+const OVER_BUDGET = 'it used';
 const READY_TIMEOUT_MS = 30_000;
 const IDLE_MS = 5_000;
 const SAMPLE_MS = 100;
@@ -123,9 +128,10 @@ export class CellPool {
       listener,
       placed: false,
       running: false,
-      named: false,
+      named: null,
     };
     cell.seats.set(seat.sandbox, seat);
+    cell.peakSeats = Math.max(cell.peakSeats, cell.seats.size);
     if (cell.idleTimer !== null) clearTimeout(cell.idleTimer);
     cell.idleTimer = null;
     if (!cell.isReady) {
@@ -151,7 +157,7 @@ export class CellPool {
         this.#stopWhenIdle(cell);
       },
       killCell: (reason) => {
-        seat.named = true;
+        seat.named = 'timeout';
         cell.process.kill(reason);
       },
     };
@@ -229,6 +235,7 @@ export class CellPool {
       },
       isReady: false,
       lastSeat: 0,
+      peakSeats: 0,
       baseRss: 0,
       rssBytes: 0,
       idleTimer: null,
@@ -273,8 +280,9 @@ export class CellPool {
     else if (message.kind === 'settled' || message.kind === 'ended') seat.running = false;
     else if (message.kind === 'loaded' || message.kind === 'load-failed') seat.running = false;
     else if (message.kind === 'stuck') {
-      seat.named = true;
-      return cell.process.kill('a worker in it could not be ended');
+      seat.named = message.cause;
+      const what = message.cause === 'memory' ? 'ran out of memory' : 'did not end in time';
+      return cell.process.kill(`a worker in it ${what} and could not be ended otherwise`);
     }
     seat.listener.onMessage(message);
   }
@@ -286,12 +294,13 @@ export class CellPool {
     const lost = [...cell.seats.values()].filter((seat) => seat.placed);
     cell.seats.clear();
     this.#report(cell, cell.ending ? 'ended' : 'lost', reason, lost.length);
-    const named = lost.some((seat) => seat.named);
+    const named = lost.some((seat) => seat.named !== null);
     const running = lost.filter((seat) => seat.running);
     for (const seat of lost) {
-      const suspect = named ? seat.named : seat.running;
-      const culprit = seat.named || (suspect && running.length === 1);
-      seat.listener.onLost({ reason, suspect, culprit });
+      const suspect = named ? seat.named !== null : seat.running;
+      const culprit = seat.named !== null || (suspect && running.length === 1);
+      const overBudget = reason.startsWith(OVER_BUDGET);
+      seat.listener.onLost({ reason, suspect, culprit, cause: seat.named ?? (overBudget ? 'memory' : 'crash') });
     }
     this.#shareSlots();
     this.#goneListeners.get(cell)?.();
@@ -310,10 +319,10 @@ export class CellPool {
     for (const cell of this.#cells) {
       cell.rssBytes = cell.process.rssBytes();
       if (!cell.isReady) continue;
-      const budget = cell.baseRss + this.#options.growthBytes + cell.seats.size * BASE_PER_WORKER[cell.backend];
+      const budget = cell.baseRss + this.#options.growthBytes + cell.peakSeats * BASE_PER_WORKER[cell.backend];
       if (cell.rssBytes > budget) {
         const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
-        cell.process.kill(`it used ${mebibytes(cell.rssBytes)}; its budget was ${mebibytes(budget)}`);
+        cell.process.kill(`${OVER_BUDGET} ${mebibytes(cell.rssBytes)}; its budget was ${mebibytes(budget)}`);
       }
     }
   }

@@ -205,11 +205,7 @@ export class Session {
     const run = this.#run;
     if (run === null) return this.#options.onIdleLoss(loss, this);
     const durationMs = this.#clock.monoMs() - (run.startedAt ?? run.sentAt);
-    const message = loss.culprit
-      ? `The worker took its process down (${loss.reason}).`
-      : 'The cell that the worker ran in was lost.';
-    const error = { name: 'SandboxLostError', message, stack: '' };
-    this.#finish({ outcome: 'cell-lost', error, durationMs, cpuMs: 0, intact: false, loss });
+    this.#finish({ ...verdict(loss), durationMs, cpuMs: 0, intact: false, loss });
   }
 
   #finish(result: RunResult): void {
@@ -218,6 +214,27 @@ export class Session {
     this.#run = null;
     run.abort?.abort();
     run.resolve(result);
+  }
+}
+
+/** What a lost cell means for the run that was in it. */
+function verdict(loss: CellLoss): Pick<RunResult, 'outcome' | 'error'> {
+  const error = (name: string, message: string): GuestError => ({ name, message, stack: '' });
+  if (!loss.culprit)
+    return { outcome: 'cell-lost', error: error('CellLostError', `The cell was lost: ${loss.reason}.`) };
+  switch (loss.cause) {
+    case 'memory':
+      return { outcome: 'memory', error: error('MemoryError', 'The worker used more memory than its limit.') };
+    case 'timeout':
+      return {
+        outcome: 'timeout',
+        error: error('TickTimeoutError', 'The call took too long and its process had to be ended.'),
+      };
+    case 'crash':
+      return {
+        outcome: 'cell-lost',
+        error: error('SandboxCrashError', `The worker took its process down: ${loss.reason}.`),
+      };
   }
 }
 

@@ -23,6 +23,7 @@ const LOOK_AGAIN_MS = 30_000;
 export class WorkerClock {
   readonly #clock: Clock;
   #anchorMono = 0;
+  #intervalMs = 0;
   #lastDueMono: number | null = null;
   #lastDueWall: number | null = null;
   #now = false;
@@ -52,9 +53,11 @@ export class WorkerClock {
 
   /** After a restart of the node: the same grid, and the next slot of it. */
   resume(anchorWall: number, lastTickAt: number | null, schedule: Schedule): void {
-    this.#anchorMono = this.#clock.monoMs() - (this.#clock.wallMs() - anchorWall);
-    this.#lastDueMono = null;
-    this.#lastDueWall = null;
+    const monoOf = (wallMs: number): number => this.#clock.monoMs() - (this.#clock.wallMs() - wallMs);
+    this.#anchorMono = monoOf(anchorWall);
+    this.#intervalMs = schedule.kind === 'interval' ? schedule.intervalMs : 0;
+    this.#lastDueMono = lastTickAt === null ? null : this.#slotBefore(monoOf(lastTickAt));
+    this.#lastDueWall = lastTickAt;
     this.#now = false;
     if (schedule.kind === 'cron' && schedule.catchUp === 'one' && lastTickAt !== null) {
       const missed = countCron(schedule.expression, schedule.timezone, lastTickAt, this.#clock.wallMs(), 1);
@@ -93,8 +96,7 @@ export class WorkerClock {
     if (this.#now) {
       this.#now = false;
       this.#lastDueWall = due.dueWall;
-      // The grid stays where it is: the slot nearest to this tick counts as its own, so nothing is counted as missed.
-      this.#lastDueMono = null;
+      this.#lastDueMono = this.#slotBefore(due.dueMono);
       return true;
     }
     this.#lastDueMono = due.dueMono;
@@ -102,7 +104,14 @@ export class WorkerClock {
     return true;
   }
 
+  /** The slot that a tick at `mono` belongs to. */
+  #slotBefore(mono: number): number {
+    if (this.#intervalMs === 0) return mono;
+    return nextGridSlot(this.#anchorMono, this.#intervalMs, mono) - this.#intervalMs;
+  }
+
   #nextInterval(intervalMs: number, now: number, wall: number): Due {
+    this.#intervalMs = intervalMs;
     const after = Math.max(now, this.#lastDueMono ?? Number.NEGATIVE_INFINITY);
     const dueMono = nextGridSlot(this.#anchorMono, intervalMs, after);
     const skipped = this.#lastDueMono === null ? 0 : skippedSlots(this.#lastDueMono, dueMono, intervalMs);

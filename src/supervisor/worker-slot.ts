@@ -501,8 +501,14 @@ export class WorkerSlot {
       errorMessage: result.error === null ? null : this.#describe(result.error),
     };
     this.#s.onTick(record);
-    if (result.error !== null && result.outcome !== 'cancelled')
-      this.#calls.log('error', `${fn} failed: ${this.#describe(result.error)}`, null);
+    if (result.error === null || result.outcome === 'cancelled') return;
+    if (result.outcome === 'cell-lost' && result.loss?.culprit === false)
+      this.#calls.log(
+        'warn',
+        `${fn} was lost with its cell, through no fault of this worker; what it wrote before is kept.`,
+        null,
+      );
+    else this.#calls.log('error', `${fn} failed: ${this.#describe(result.error)}`, null);
   }
 
   #describe(error: GuestError): string {
