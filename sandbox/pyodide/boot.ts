@@ -7,7 +7,7 @@
  */
 import { createHash, randomFillSync } from 'node:crypto';
 import { ENTROPY_SEED_BYTES } from '../guest/entropy.guest.ts';
-import type { ivm } from '../isolate/guest-isolate.ts';
+import type { ivm } from '../isolate/ivm.ts';
 import type { PyodideFiles } from './files.ts';
 import { WASM_PAGE_BYTES, withMemoryLimits } from './wasm-limits.ts';
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 export interface PyodideFiles {
   readonly version: string;
@@ -38,4 +39,11 @@ export function readPyodideFiles(folder = pyodideFolder()): PyodideFiles {
     wasm: read('pyodide.asm.wasm'),
     stdlib,
   };
+}
+
+/** What becomes the module `tick_runtime`: two files, one namespace. */
+export function readPythonPrelude(): string {
+  const read = (name: string): string =>
+    readFileSync(fileURLToPath(new URL(`../guest/${name}`, import.meta.url)), 'utf8');
+  return `${read('ctx_guest.py')}\n${read('worker_guest.py')}`;
 }

@@ -1,8 +1,7 @@
 /** A cell in small: real isolates, the real prelude and the real driver, answered by a test instead of a node. */
-import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
-import ivm from 'isolated-vm';
 import { type EntryPoint, GuestIsolate, type SliceEnd } from '../../sandbox/isolate/guest-isolate.ts';
+import { ivm } from '../../sandbox/isolate/ivm.ts';
 import type {
   GuestError,
   GuestFunction,
@@ -14,7 +13,7 @@ import type {
   SandboxLimits,
 } from '../../sandbox/protocol.ts';
 import { PythonImage } from '../../sandbox/pyodide/boot.ts';
-import { readPyodideFiles } from '../../sandbox/pyodide/files.ts';
+import { readPyodideFiles, readPythonPrelude } from '../../sandbox/pyodide/files.ts';
 
 const GUEST = new URL('../../sandbox/guest/', import.meta.url);
 const MIB = 1_048_576;
@@ -32,10 +31,6 @@ export async function bundleGuest(file: string, name: string): Promise<string> {
     footer: { js: `return guest.${name}; })()` },
   });
   return result.outputFiles[0]?.text ?? '';
-}
-
-export function pythonPrelude(): string {
-  return ['ctx_guest.py', 'worker_guest.py'].map((name) => readFileSync(new URL(name, GUEST), 'utf8')).join('\n');
 }
 
 export const LIMITS: SandboxLimits = {
@@ -69,7 +64,7 @@ export function preparePython(): Promise<Setup> {
       ivm,
       files: readPyodideFiles(),
       script: await bundleGuest('python.guest.ts', 'createPython'),
-      prelude: pythonPrelude(),
+      prelude: readPythonPrelude(),
     };
     const isolate = new ivm.Isolate({ memoryLimit: 512 });
     const snapshot = await new PythonImage({ ...options, snapshot: null }).makeSnapshot(
