@@ -18,8 +18,9 @@ export function createEchoAdapter(): Adapter {
       say: {
         // Nothing outside changes, so the call need not wait until the worker's state is stored.
         effect: false,
-        // `say(text, times)` in Python; the names are the keys of the input.
+        // `say(text, times)` in Python, `say(text, {times})` in JavaScript; the names are the keys of the input.
         parameters: ['text', 'times'],
+        positional: 1,
         input: sayInput,
         async call(input: z.output<typeof sayInput>, context: CallContext) {
           // Where a real adapter waits, it waits with the signal: the tick may end first.

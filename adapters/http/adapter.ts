@@ -21,11 +21,6 @@ export interface HttpParts {
   readonly extraRoots?: readonly string[];
 }
 
-/** How many arguments JavaScript takes in order before the options object; Python takes them all. */
-interface HttpCapability extends Capability {
-  readonly positional: number;
-}
-
 /** Opens nothing until the first request. `close` ends every connection. */
 export function createHttpAdapter(options: HttpOptions = {}, parts: HttpParts = {}): Adapter {
   const guard = createEgressGuard(options.allowPrivate, parts.ownAddresses);
@@ -42,22 +37,23 @@ export function createHttpAdapter(options: HttpOptions = {}, parts: HttpParts = 
     responseBytesMax: options.responseBytesMax ?? 5 * MiB,
   };
 
-  const get: HttpCapability = {
+  const get: Capability = {
     // Reading is the contract of get: it does not wait until the state written before it is stored.
     effect: false,
+    // JavaScript: `get(url, {…})`.
     positional: 1,
     parameters: ['url', 'params', 'headers', 'timeout'],
     input: getInput,
     call: (input: FetchInput, context: CallContext) => sendRequest(client, { ...input, method: 'GET' }, context),
   };
-  const post: HttpCapability = {
+  const post: Capability = {
     effect: true,
     positional: 1,
     parameters: ['url', 'json', 'data', 'rawBody', 'headers', 'timeout'],
     input: postInput,
     call: (input: FetchInput, context: CallContext) => sendRequest(client, { ...input, method: 'POST' }, context),
   };
-  const fetch: HttpCapability = {
+  const fetch: Capability = {
     // It can carry any method, so it counts as an effect whatever the method is.
     effect: true,
     positional: 1,

@@ -59,7 +59,7 @@ async function follow(parts: ClientParts, first: Outgoing, workspace: string, de
     const step = await exchange(parts, request, workspace, deadline);
     if (!('url' in step)) return step;
     if (hops === REDIRECTS_MAX) throw new FetchFailure('TOO_MANY_REDIRECTS', `more than ${REDIRECTS_MAX} redirects`);
-    // SECURITY: every hop anew. Test: "refuses a redirect to a private address".
+    // SECURITY: every hop anew. Test: http-egress.test.ts "a redirect to a private address is refused".
     parts.guard.checkUrl(step.url);
     request = step;
   }

@@ -50,7 +50,7 @@ export function createConnector(parts: ConnectorParts): buildConnector.connector
   const checkedAddresses = async (hostname: string, port: number): Promise<readonly string[]> => {
     const lookup = parts.guard.isListed(hostname, port) ? parts.lookupListed : parts.lookup;
     const addresses = isIP(hostname) === 0 ? await lookup(hostname) : [hostname];
-    // SECURITY: literals and names alike, on what will be dialled. Test: "dials nothing for a literal that the guard refuses".
+    // SECURITY: literals and names alike, on what will be dialled. Test: http-egress.test.ts "it dials nothing for a literal that the guard refuses".
     parts.guard.checkDial(hostname, port, addresses);
     return addresses;
   };
@@ -106,6 +106,7 @@ export function createConnector(parts: ConnectorParts): buildConnector.connector
       socket.once(options.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
         try {
           // SECURITY: the last look, at the address the kernel connected to, before a byte is sent.
+          // Test: http-egress.test.ts "is looked at once more when the connection stands".
           parts.guard.checkDial(hostname, port, [socket.remoteAddress ?? '']);
         } catch (error) {
           socket.destroy(asError(error));

@@ -103,7 +103,7 @@ export function createEgressGuard(
       const trusted = isListed(hostname, port);
       for (const address of addresses) {
         // SECURITY: one denied answer refuses them all, or a mixed answer would let the dialler choose.
-        // Test: "refuses a name when one of its answers is private" in http-egress.test.ts.
+        // Test: http-egress.test.ts "a name is refused when one of its answers is private".
         if (trusted && (literal || !isMetadataAddress(address))) continue;
         if (isListed(address, port)) continue;
         const why = denyAddress(address) ?? (own.has(canonicalAddress(address)) ? 'one of this machine itself' : null);

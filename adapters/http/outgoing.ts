@@ -3,7 +3,7 @@ import { RuntimeError } from '../../src/core/errors.ts';
 import { MiB } from '../../src/core/limits.ts';
 import { FetchFailure } from './failure.ts';
 import { type HeaderList, parseHeaders, withDefaults, withoutBodyHeaders, withoutSecrets } from './headers.ts';
-import type { FetchInput, Fields } from './schema.ts';
+import type { Bytes, FetchInput, Fields } from './schema.ts';
 
 export interface Outgoing {
   readonly url: URL;
@@ -54,20 +54,20 @@ const form = (fields: Fields): Buffer => {
 
 const FORM = 'application/x-www-form-urlencoded';
 
+/** `data` with nothing but a text under `base64` holds bytes; a form of that one field goes into `form`. */
+const isForm = (data: string | Bytes | Fields): data is Fields =>
+  typeof data === 'object' && !(Object.keys(data).length === 1 && typeof data.base64 === 'string');
+
 function parseBody(input: FetchInput): { readonly body: Buffer | null; readonly type: string | null } {
   const { json, data, form: fields, rawBody } = input;
   const given = Object.entries({ json, data, form: fields, rawBody }).filter(([, value]) => value != null);
   if (given.length > 1) throw bad(`Give one of ${given.map(([name]) => name).join(', ')}: a request has one body.`);
   if (json != null) return { body: Buffer.from(JSON.stringify(json)), type: 'application/json' };
   if (fields != null) return { body: form(fields), type: FORM };
-  if (data != null) {
-    return typeof data === 'string' ? { body: Buffer.from(data), type: null } : { body: form(data), type: FORM };
-  }
-  if (rawBody == null) return { body: null, type: null };
-  return {
-    body: typeof rawBody === 'string' ? Buffer.from(rawBody) : Buffer.from(rawBody.base64, 'base64'),
-    type: null,
-  };
+  if (data != null && isForm(data)) return { body: form(data), type: FORM };
+  const raw = data ?? rawBody;
+  if (raw == null) return { body: null, type: null };
+  return { body: typeof raw === 'string' ? Buffer.from(raw) : Buffer.from(raw.base64, 'base64'), type: null };
 }
 
 /** Throws BAD_ARGUMENT for what can never be sent. */

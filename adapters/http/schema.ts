@@ -21,14 +21,17 @@ const common = {
     .max(SECONDS_MAX * 1_000)
     .nullish(),
 };
+/** How bytes come through JSON; the guest turns Python's `bytes` into it. */
+const bytes = z.strictObject({ base64: z.base64() });
+
 const body = {
   json: z.unknown().optional().describe('Sent as JSON.'),
-  data: z.union([z.string(), fields]).nullish().describe('An object is sent as a form, a text as it is.'),
-  form: fields.nullish().describe('Sent as application/x-www-form-urlencoded.'),
-  rawBody: z
-    .union([z.string(), z.strictObject({ base64: z.base64() })])
+  data: z
+    .union([z.string(), bytes, fields])
     .nullish()
-    .describe('Exactly these bytes: a text as UTF-8, or {base64}.'),
+    .describe('An object is sent as a form, text and bytes as they are.'),
+  form: fields.nullish().describe('Sent as application/x-www-form-urlencoded.'),
+  rawBody: z.union([z.string(), bytes]).nullish().describe('Exactly these bytes: a text as UTF-8, or {base64}.'),
 };
 const method = z
   .string()
@@ -41,4 +44,5 @@ export const fetchInput = z.strictObject({ url, method: method.nullish(), ...com
 
 /** What the three have in common once parsed: `get` and `post` are `fetch` with a fixed method. */
 export type FetchInput = z.output<typeof fetchInput>;
+export type Bytes = z.output<typeof bytes>;
 export type Fields = z.output<typeof fields>;

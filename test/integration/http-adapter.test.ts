@@ -90,6 +90,8 @@ describe('a request', () => {
     ]);
     expect(text((await send({ data: { a: 1 } })).body)).toBe('a=1');
     expect(text((await send({ data: 'plain' })).body)).toBe('plain');
+    const bytes = await send({ data: { base64: 'AP8=' } });
+    expect([bytes.headers['content-type'], bytes.body]).toEqual([undefined, 'AP8=']);
     const typed = await send({ json: { a: 1 }, headers: { 'Content-Type': 'application/vnd.api+json' } });
     expect(typed.headers['content-type']).toBe('application/vnd.api+json');
   });

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Adapter } from '../../adapters/adapter.ts';
 import { createHttpAdapter } from '../../adapters/http/adapter.ts';
-import { createConnector, createWorkerSecureContext } from '../../adapters/http/connector.ts';
-import { createEgressGuard } from '../../adapters/http/guard.ts';
+import { type ConnectorParts, createConnector, createWorkerSecureContext } from '../../adapters/http/connector.ts';
+import { createEgressGuard, type EgressGuard } from '../../adapters/http/guard.ts';
+import { RuntimeError } from '../../src/core/errors.ts';
 import { callAdapter } from '../support/adapter-call.ts';
 import { type Origin, startOrigin } from '../support/http-origin.ts';
 
@@ -103,23 +104,53 @@ describe('a literal', () => {
 
   it('is refused in the connector too: it dials nothing for a literal that the guard refuses', async () => {
     const server = await origin();
-    const connect = createConnector({
-      guard: createEgressGuard(),
-      lookup: () => Promise.reject(new Error('never asked')),
-      lookupListed: () => Promise.reject(new Error('never asked')),
-      secureContext: createWorkerSecureContext(),
-      wanted: () => true,
-      opened: () => undefined,
-    });
     for (const hostname of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
-      const failure = new Promise((resolve) => {
-        connect({ hostname, protocol: 'http:', port: String(server.port) }, (...outcome) => resolve(outcome[0]));
-      });
-      expect(await failure).toMatchObject({ code: 'EGRESS_DENIED' });
+      expect(await dial(server, hostname)).toMatchObject({ code: 'EGRESS_DENIED' });
     }
     expect(server.connections()).toBe(0);
   });
+
+  it('is not dialled when nobody waits for it any more', async () => {
+    const server = await origin();
+    expect(
+      await dial(server, '127.0.0.1', { guard: createEgressGuard([server.address]), wanted: () => false }),
+    ).toBeInstanceOf(Error);
+    expect(server.connections()).toBe(0);
+  });
+
+  it('is looked at once more when the connection stands, before a byte is sent', async () => {
+    const server = await origin();
+    const seen: (readonly string[])[] = [];
+    const guard: EgressGuard = {
+      ...createEgressGuard(),
+      checkDial: (_hostname, _port, addresses) => {
+        seen.push(addresses);
+        if (seen.length === 2) throw new RuntimeError('EGRESS_DENIED', 'the second look');
+      },
+    };
+    expect(await dial(server, 'a.example', { guard, lookup: async () => ['127.0.0.1'] })).toMatchObject({
+      message: 'the second look',
+    });
+    expect(seen).toEqual([['127.0.0.1'], ['127.0.0.1']]);
+  });
 });
+
+/** What the connector alone says to a dial: an error, or null for a connection. */
+function dial(server: Origin, hostname: string, over: Partial<ConnectorParts> = {}): Promise<Error | null> {
+  const unasked = (): Promise<never> => Promise.reject(new Error('never asked'));
+  const connect = createConnector({
+    guard: createEgressGuard(),
+    lookup: unasked,
+    lookupListed: unasked,
+    secureContext: createWorkerSecureContext(),
+    wanted: () => true,
+    opened: () => undefined,
+    ...over,
+  });
+  return new Promise((resolve) => {
+    connect({ hostname, protocol: 'http:', port: String(server.port) }, (...outcome) => resolve(outcome[0]));
+  });
+}
 
 describe('a redirect', () => {
   it.each([301, 302, 303, 307, 308])('with %i to a private address is refused', async (status) => {
