@@ -111,7 +111,7 @@ class Engine implements Runtime {
       newId,
       phase: (worker, schedule) => spread.phase(worker, schedule),
       readState: async (worker) => (await state.read(worker))?.entries ?? [],
-      mayPark: (slot, waitMs) => parking.mayPark(slot, waitMs, registry.residentPython),
+      mayPark: (self, recyclable, waitMs) => parking.mayPark(self, recyclable, waitMs, registry.residentPython),
       parkLeadMs: parking.leadMs,
       onTick: (record) => {
         records.appendTick(record);

@@ -42,7 +42,7 @@ export const TRANSITIONS: Readonly<Record<WorkerState, readonly WorkerState[]>> 
   recovering: ['loading', 'paused', 'stopping', 'failed'],
   paused: ['setup', 'ticking', 'handling', 'loading', 'waiting', 'stopping', 'recovering'],
   parked: ['loading', 'stopping'],
-  stopping: ['stopped', 'failed'],
+  stopping: ['stopped', 'failed', 'invalid'],
   failed: ['loading', 'stopping'],
   invalid: ['loading', 'stopping'],
 };

@@ -4,7 +4,7 @@
  */
 import { totalmem } from 'node:os';
 import { MiB } from '../core/limits.ts';
-import type { WorkerSlot } from './worker-slot.ts';
+import type { WorkerSelf } from './worker-self.ts';
 
 const RESIDENT_BYTES = 110 * MiB;
 /** Of the machine's memory, what resident Python workers may take. */
@@ -20,9 +20,9 @@ export class Parking {
     this.#residentMax = residentMax;
   }
 
-  mayPark(slot: WorkerSlot, waitMs: number, resident: number): boolean {
-    if (resident <= this.#residentMax || slot.compiled.language !== 'python' || !slot.recyclable) return false;
-    const { schedule } = slot.definition.settings;
+  mayPark(self: WorkerSelf, recyclable: boolean, waitMs: number, resident: number): boolean {
+    if (resident <= this.#residentMax || self.compiled.language !== 'python' || !recyclable) return false;
+    const { schedule } = self.definition.settings;
     const longEnough = schedule.kind === 'cron' || schedule.intervalMs >= INTERVAL_MS_MIN;
     return longEnough && waitMs > 2 * this.leadMs;
   }

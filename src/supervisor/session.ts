@@ -166,6 +166,11 @@ export class Session {
     this.#finish(NOT_RUN);
   }
 
+  /** Something came out of this sandbox that must not. */
+  killCell(reason: string): void {
+    this.#handle?.killCell(reason);
+  }
+
   /** The engine's own watchdog behind the cell's: kills the cell of a run that should long have ended. */
   checkOverdue(): void {
     const run = this.#run;

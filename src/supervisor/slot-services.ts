@@ -7,7 +7,7 @@ import type { LogRecord, TickRecord } from '../store/contracts.ts';
 import type { Schedule } from '../workers/definition.ts';
 import type { CellPool } from './cell-pool.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { WorkerSlot } from './worker-slot.ts';
+import type { WorkerSelf } from './worker-self.ts';
 
 export interface SlotServices {
   readonly clock: Clock;
@@ -21,7 +21,7 @@ export interface SlotServices {
   /** Saved state of a worker: key → JSON text. */
   readonly readState: (worker: string) => Promise<readonly (readonly [key: string, json: string])[]>;
   /** Should this worker give its memory back until shortly before its next tick? */
-  readonly mayPark: (slot: WorkerSlot, waitMs: number) => boolean;
+  readonly mayPark: (self: WorkerSelf, recyclable: boolean, waitMs: number) => boolean;
   /** A parked worker is loaded this long before it is due, ms. */
   readonly parkLeadMs: number;
   readonly onTick: (record: TickRecord) => void;

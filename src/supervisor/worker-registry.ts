@@ -49,7 +49,7 @@ export class WorkerRegistry {
   get residentPython(): number {
     let count = 0;
     for (const slot of this.#slots.values())
-      if (slot.compiled.language === 'python' && slot.cellPid !== null) count += 1;
+      if (slot.self.compiled.language === 'python' && slot.cellPid !== null) count += 1;
     return count;
   }
 
@@ -100,8 +100,8 @@ export class WorkerRegistry {
       const slot = this.#slots.get(id);
       if (slot === undefined && !this.#dormant.has(id)) throw notFound(id);
       await slot?.end('stop', now);
-      const epoch = slot?.ledger.epoch ?? (await this.#o.store.claim(id)).epoch;
-      slot?.ledger.close(new RuntimeError('STOPPED', 'The worker was removed.'));
+      const epoch = slot?.self.ledger.epoch ?? (await this.#o.store.claim(id)).epoch;
+      slot?.self.ledger.close(new RuntimeError('STOPPED', 'The worker was removed.'));
       await this.#o.store.remove(id, epoch);
       await this.#o.records.forget(id);
       this.#slots.delete(id);
@@ -112,7 +112,9 @@ export class WorkerRegistry {
   reconfigure(id: WorkerId, patch: WorkerPatch): Promise<WorkerStatus> {
     return this.#inTurn(id, async () => {
       const slot = this.#slot(id);
-      slot.reconfigure(resolveSettings(patch, slot.compiled.language, this.#o.minIntervalMs, slot.definition.settings));
+      slot.reconfigure(
+        resolveSettings(patch, slot.self.compiled.language, this.#o.minIntervalMs, slot.self.definition.settings),
+      );
       return this.status(id);
     });
   }
@@ -146,7 +148,7 @@ export class WorkerRegistry {
     });
     await Promise.race([all, limit]);
     cancelTimer();
-    for (const slot of this.#slots.values()) slot.ledger.close(new RuntimeError('STOPPED', 'The engine stopped.'));
+    for (const slot of this.#slots.values()) slot.self.ledger.close(new RuntimeError('STOPPED', 'The engine stopped.'));
   }
 
   async #attach(id: WorkerId, definition: WorkerDefinition, compiled: CompiledWorker): Promise<void> {
@@ -164,10 +166,10 @@ export class WorkerRegistry {
         services.log(away ? 'error' : 'info', away ? `the store is away: ${reason}` : 'the store is back', {
           worker: id,
         });
-        slot?.onStoreAway(away, reason);
+        slot?.self.onStoreAway(away, reason);
       },
       onLost: (error) => services.log('error', error.message, { worker: id, code: error.code }),
-      onStored: (changes) => this.#o.onStored({ worker: id, tick: slot?.head.tick ?? 0, changes }),
+      onStored: (changes) => this.#o.onStored({ worker: id, tick: slot?.self.head.tick ?? 0, changes }),
     });
     slot = new WorkerSlot(services, { id, definition, compiled, ledger, head });
     this.#slots.set(id, slot);
@@ -175,19 +177,19 @@ export class WorkerRegistry {
     if (head.actual === 'failed' || head.actual === 'invalid') {
       // New code is a new chance only for a worker whose code was the trouble.
       if (head.actual === 'invalid' && head.version !== compiled.version) return slot.start('deploy');
-      return slot.restore(head.actual, head.reason);
+      return slot.self.restore(head.actual, head.reason);
     }
-    if (head.desired !== 'running') return slot.restore('stopped', null);
+    if (head.desired !== 'running') return slot.self.restore('stopped', null);
     if (head.version === compiled.version) await slot.resume('node-restart');
     else await slot.start('deploy');
   }
 
   async #redeploy(slot: WorkerSlot, definition: WorkerDefinition, compiled: CompiledWorker): Promise<void> {
-    if (slot.compiled.version === compiled.version) {
+    if (slot.self.compiled.version === compiled.version) {
       slot.reconfigure(definition.settings);
       return;
     }
-    const wasRunning = slot.head.desired === 'running';
+    const wasRunning = slot.self.head.desired === 'running';
     await slot.end('suspend', false);
     slot.replaceCode(definition, compiled);
     if (wasRunning) await slot.start('deploy');
@@ -244,13 +246,13 @@ function headOf(stored: StoredWorker): WorkerHead {
 }
 
 function statusOf(slot: WorkerSlot): WorkerStatus {
-  const { definition, head, compiled, ledger } = slot;
+  const { definition, head, compiled, ledger, state, reason } = slot.self;
   return {
     workspace: definition.workspace,
     name: definition.name,
-    state: slot.state,
+    state,
     desired: head.desired,
-    reason: slot.reason,
+    reason,
     version: compiled.version,
     language: compiled.language,
     schedule: definition.settings.schedule,

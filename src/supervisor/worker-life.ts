@@ -1,0 +1,395 @@
+/**
+ * One life of a worker, from a start (or the engine's own restart) to its end, lived top to bottom in {@link WorkerLife.live}: get a
+ * sandbox, prepare it, wait, tick, deal with what went wrong, again. What comes from outside (an order to end, new settings, a
+ * lost cell) only wakes it. The life keeps nothing that must survive: that is in the head.
+ */
+import type { GuestError, StreamEntry } from '../../sandbox/protocol.ts';
+import { toRuntimeError } from '../core/errors.ts';
+import { TIMEOUT_GRACE_MS } from '../core/limits.ts';
+import type { CellLoss, CellPurpose } from './cell-pool.ts';
+import { loadSpec } from './load-spec.ts';
+import { type OpenResult, type RunResult, Session } from './session.ts';
+import { describeError, failureLine, isBlamed, tickRecord } from './tick-report.ts';
+import type { Due } from './worker-clock.ts';
+import type { WorkerSelf } from './worker-self.ts';
+
+type Wake = 'due' | 'changed' | 'lost' | 'end';
+
+/** A run that failed and whose `on_error` has not been called yet. */
+interface Failure {
+  readonly error: GuestError;
+  readonly during: 'setup' | 'tick';
+}
+
+/** Pauses before a failed setup is tried again, by consecutive errors. */
+const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000] as const;
+/** Pauses before another sandbox is asked for, by tries since one was last prepared. */
+const REPLACE_MS = [0, 100, 500, 2_000, 5_000, 10_000] as const;
+/** A suspect that has behaved for this long goes back among the others. */
+const PROBATION_MS = 60_000;
+const REASON_CHARS = 2_000;
+
+export class WorkerLife {
+  readonly #self: WorkerSelf;
+  #session: Session | null = null;
+  #prepared = false;
+  #wake: ((why: Wake) => void) | null = null;
+  #ending: 'stop' | 'suspend' | null = null;
+  #failure: Failure | null = null;
+  #reload: string | null = null;
+  #tries = 0;
+  #suspectSince: number | null = null;
+  #midCommitScheduled = false;
+
+  constructor(self: WorkerSelf) {
+    this.#self = self;
+  }
+
+  get cellPid(): number | null {
+    return this.#session?.cellPid ?? null;
+  }
+
+  get ending(): 'stop' | 'suspend' | null {
+    return this.#ending;
+  }
+
+  /** May lose its globals between two ticks without noticing. */
+  get recyclable(): boolean {
+    const report = this.#session?.report;
+    if (report?.functions.includes('resume') === true) return true;
+    return !(report?.setupBindsGlobals === true || this.#self.compiled.setupBindsGlobals);
+  }
+
+  /** Asks for the end; {@link live} resolves when it has come. `suspend` keeps the wish to run. */
+  end(how: 'stop' | 'suspend'): void {
+    this.#ending = this.#ending === 'stop' ? 'stop' : how;
+    this.#wake?.('end');
+  }
+
+  /** Cuts the run in flight. */
+  cancel(): void {
+    this.#session?.cancel();
+  }
+
+  /** Settings changed; with `reload` the sandbox must be made anew before the next tick. */
+  changed(reload: boolean): void {
+    if (reload) this.#reload = 'new settings';
+    this.#wake?.('changed');
+  }
+
+  checkOverdue(): void {
+    this.#session?.checkOverdue();
+  }
+
+  async live(): Promise<void> {
+    const self = this.#self;
+    while (this.#ending === null && self.head.actual === 'running') {
+      try {
+        if (this.#session?.alive !== true) {
+          await this.#open();
+          continue;
+        }
+        if (this.#failure !== null) await this.#handle(this.#session, this.#failure);
+        else if (!this.#prepared) await this.#prepare(this.#session);
+        else await this.#next(this.#session);
+      } catch (thrown) {
+        const error = toRuntimeError(thrown);
+        if (error.code === 'FENCED' || error.code === 'STALE' || error.code === 'STOPPED') {
+          this.#dropSession();
+          throw error;
+        }
+        const trace = error.stack ?? error.message;
+        self.services.log('error', `worker ${self.id} broke inside the engine: ${trace}`, { worker: self.id });
+        this.#dropSession();
+        self.restore('stopped', error.message);
+        self.to('loading', 'an error inside the engine');
+        await this.#sleep(1_000);
+      }
+    }
+    this.#dropSession();
+  }
+
+  /** Loads the worker into a sandbox, or leaves things so that the next look at them knows why not. */
+  async #open(): Promise<void> {
+    const self = this.#self;
+    const pause = REPLACE_MS[Math.min(this.#tries, REPLACE_MS.length - 1)] as number;
+    if (self.state !== 'loading' && self.state !== 'parked') self.to('recovering', self.reason);
+    if (pause > 0) await this.#sleep(pause);
+    if (this.#ending !== null) return;
+    self.to('loading', self.reason);
+    this.#tries += 1;
+    // Every journal of the old sandbox is committed or refused before the state is read for the new one.
+    if (!self.ledger.settled) await self.commit();
+    const state = await self.services.readState(self.id);
+    if (this.#ending !== null) return;
+    const purpose: CellPurpose = this.#suspectSince === null ? self.definition.settings.isolation : 'probation';
+    let opened: OpenResult;
+    try {
+      opened = await Session.open({
+        pool: self.services.pool,
+        clock: self.services.clock,
+        request: {
+          workspace: self.definition.workspace,
+          backend: self.compiled.language === 'python' ? 'pyodide' : 'isolate',
+          purpose,
+          spec: loadSpec(self.definition, self.compiled, self.services.dispatcher, state),
+        },
+        onEntries: (entries, session) => this.#onEntries(entries, session),
+        onIdleLoss: (loss, session) => this.#onIdleLoss(loss, session),
+      });
+    } catch (thrown) {
+      return self.to('recovering', toRuntimeError(thrown).message);
+    }
+    switch (opened.kind) {
+      case 'loaded':
+        this.#session = opened.session;
+        this.#prepared = false;
+        this.#reload = null;
+        return this.#adviseOnGlobals(opened.session);
+      case 'lost':
+        self.to('recovering', opened.loss.reason);
+        this.#judge(opened.loss);
+        if (opened.loss.culprit) await this.#countLoadError(`loading it took its process down (${opened.loss.reason})`);
+        return;
+      case 'failed':
+        return this.#onLoadFailed(opened.code, opened.error);
+    }
+  }
+
+  async #onLoadFailed(code: string, error: GuestError): Promise<void> {
+    const self = this.#self;
+    const text = describeError({ ...error, stack: self.compiled.mapStack(error.stack) });
+    if (code === 'INTERNAL') {
+      self.services.log('error', `loading worker ${self.id} failed: ${text}`, { worker: self.id });
+      return self.to('recovering', 'the sandbox could not be made');
+    }
+    self.calls.log('error', `The worker cannot be loaded. ${text}`, null);
+    // Code that has run before is not invalid: its module body failed this time.
+    if (self.head.setupDone === self.head.startId) return this.#countLoadError(error.message);
+    self.update({ actual: 'invalid', reason: text.slice(0, REASON_CHARS) });
+  }
+
+  async #countLoadError(message: string): Promise<void> {
+    const self = this.#self;
+    self.update({ errors: self.head.errors + 1, lastOutcome: 'error' });
+    this.#failAtLimit(message);
+    await self.commit();
+  }
+
+  #failAtLimit(message: string): void {
+    const { errors } = this.#self.head;
+    if (errors < this.#self.definition.settings.maxErrors) return;
+    const reason = `${errors} ${errors === 1 ? 'error' : 'errors in a row'}; the last: ${message}`;
+    this.#self.update({ actual: 'failed', reason: reason.slice(0, REASON_CHARS) });
+  }
+
+  /** `setup` on a start, `resume` (or `setup` again where it binds globals) after the engine's own restarts. */
+  async #prepare(session: Session): Promise<void> {
+    const self = this.#self;
+    const { functions = [] } = session.report ?? {};
+    const isStart = self.head.setupDone !== self.head.startId;
+    const rebinds = !isStart && !this.recyclable;
+    const fn = isStart || rebinds ? 'setup' : 'resume';
+    if (functions.includes(fn)) {
+      self.to('setup', null);
+      if (rebinds)
+        self.calls.log(
+          'info',
+          'setup runs again: it binds globals, they were lost, and there is no resume(ctx).',
+          null,
+        );
+      const startedAt = self.services.clock.wallMs();
+      const result = await this.#run(session, fn, self.definition.settings.setupTimeoutMs);
+      if (result.outcome !== 'ok') return this.#onSetupFailed(fn, result, startedAt);
+    }
+    self.update({ setupDone: self.head.startId });
+    await self.commit();
+    this.#prepared = true;
+    this.#tries = 0;
+    self.to('waiting', null);
+    if (isStart) self.clock.tickNow();
+  }
+
+  async #onSetupFailed(fn: 'setup' | 'resume', result: RunResult, startedAt: number): Promise<void> {
+    const blamed = this.#account(result);
+    await this.#self.commit();
+    const times = { dueAt: startedAt, startedAt, latenessMs: 0, skipped: 0 };
+    this.#report(fn, tickRecord(this.#self.id, this.#self.head.tick, 'setup', result, times), result);
+    if (blamed) this.#failure = { error: result.error ?? NO_ERROR, during: 'setup' };
+    this.#afterRun(result);
+  }
+
+  /** Waits for the next slot and ticks; or does first what must be done between two ticks. */
+  async #next(session: Session): Promise<void> {
+    const self = this.#self;
+    self.to('waiting', null);
+    if (this.#reload !== null) return this.#recycle(this.#reload);
+    const due = self.clock.next(self.definition.settings.schedule);
+    if (self.services.mayPark(self, this.recyclable, due.waitMs)) {
+      this.#dropSession();
+      self.to('parked', null);
+      await this.#sleep(Math.max(0, due.waitMs - self.services.parkLeadMs));
+      return;
+    }
+    const why = await this.#waitUntil(due.dueMono);
+    if (!session.alive && this.#ending === null) return self.to('recovering', self.reason);
+    if (why === 'due' && self.clock.take(due)) await this.#tick(session, due);
+  }
+
+  async #tick(session: Session, due: Due): Promise<void> {
+    const self = this.#self;
+    self.to('ticking', null);
+    const { lastTickAt, tick, skipped } = self.head;
+    const latenessMs = Math.max(0, self.services.clock.monoMs() - due.dueMono);
+    const startedAt = self.services.clock.wallMs();
+    self.update({ tick: tick + 1, skipped: skipped + due.skipped, lastTickAt: startedAt });
+    const result = await this.#run(session, 'tick', self.definition.settings.tickTimeoutMs, {
+      dueAt: due.dueWall,
+      lastTickAt,
+    });
+    const blamed = this.#account(result);
+    self.update({ lastOutcome: result.outcome, ...(result.outcome === 'ok' ? { errors: 0 } : {}) });
+    await self.commit();
+    const times = { dueAt: due.dueWall, startedAt, latenessMs, skipped: due.skipped };
+    this.#report('tick', tickRecord(self.id, self.head.tick, 'tick', result, times), result);
+    if (blamed) this.#failure = { error: result.error ?? NO_ERROR, during: 'tick' };
+    this.#afterRun(result);
+  }
+
+  async #handle(session: Session, failure: Failure): Promise<void> {
+    const self = this.#self;
+    this.#failure = null;
+    const { settings } = self.definition;
+    if (session.report?.functions.includes('on_error') === true) {
+      self.to('handling', null);
+      const result = await this.#run(session, 'on_error', settings.onErrorTimeoutMs, {}, failure.error);
+      const line = failureLine('on_error itself', result);
+      if (line !== null) self.calls.log(line.level, line.text, null);
+      await self.commit();
+      this.#afterRun(result);
+    }
+    this.#failAtLimit(`${failure.error.name}: ${failure.error.message}`);
+    if (self.head.actual !== 'running' || failure.during !== 'setup' || this.#ending !== null) return;
+    if (session.alive) self.to('backoff', failure.error.message);
+    await this.#sleep(BACKOFF_MS[Math.min(self.head.errors - 1, BACKOFF_MS.length - 1)] as number);
+  }
+
+  async #run(
+    session: Session,
+    fn: 'setup' | 'tick' | 'resume' | 'on_error',
+    timeoutMs: number,
+    times: { readonly dueAt?: number; readonly lastTickAt?: number | null } = {},
+    error?: GuestError,
+  ): Promise<RunResult> {
+    const { head, definition, compiled, services } = this.#self;
+    const { schedule } = definition.settings;
+    const result = await session.run({
+      fn,
+      timeoutMs,
+      graceMs: TIMEOUT_GRACE_MS,
+      info: {
+        tick: head.tick,
+        intervalMs: schedule.kind === 'interval' ? schedule.intervalMs : null,
+        dueAt: times.dueAt ?? services.clock.wallMs(),
+        lastTickAt: times.lastTickAt === undefined ? head.lastTickAt : times.lastTickAt,
+        startedBy: head.startedBy,
+      },
+      ...(error === undefined ? {} : { error }),
+    });
+    if (result.error === null) return result;
+    return { ...result, error: { ...result.error, stack: compiled.mapStack(result.error.stack) } };
+  }
+
+  #report(fn: string, record: ReturnType<typeof tickRecord>, result: RunResult): void {
+    this.#self.services.onTick(record);
+    const line = failureLine(fn, result);
+    if (line !== null) this.#self.calls.log(line.level, line.text, null);
+  }
+
+  #account(result: RunResult): boolean {
+    const blamed = isBlamed(result);
+    if (blamed) this.#self.update({ errors: this.#self.head.errors + 1 });
+    return blamed;
+  }
+
+  /** Drops a sandbox that cannot be used again; lets a suspect that has behaved go back to the others. */
+  #afterRun(result: RunResult): void {
+    if (result.loss !== null) this.#judge(result.loss);
+    if (!result.intact) {
+      this.#dropSession();
+      if (this.#ending === null) this.#self.to('recovering', result.error?.message ?? null);
+      return;
+    }
+    const since = this.#suspectSince;
+    if (result.outcome !== 'ok' || since === null || !this.recyclable) return;
+    if (this.#self.services.clock.monoMs() - since < PROBATION_MS) return;
+    this.#suspectSince = null;
+    this.#reload = 'probation is over';
+  }
+
+  #judge(loss: CellLoss): void {
+    if (loss.suspect) this.#suspectSince = this.#self.services.clock.monoMs();
+  }
+
+  #onEntries(entries: readonly StreamEntry[], session: Session): void {
+    const self = this.#self;
+    try {
+      self.calls.take(entries, session, self.ledger);
+    } catch (thrown) {
+      // A cell that lets its guest do this is broken or broken into.
+      session.killCell(toRuntimeError(thrown).message);
+    }
+    // A run that goes on keeps what it wrote so far; one that is about to end commits it together with its end.
+    if (self.ledger.settled || this.#midCommitScheduled) return;
+    this.#midCommitScheduled = true;
+    setImmediate(() => {
+      this.#midCommitScheduled = false;
+      if (session.running && !self.ledger.settled) self.commit().catch(() => undefined);
+    });
+  }
+
+  #onIdleLoss(loss: CellLoss, session: Session): void {
+    if (this.#session !== session) return;
+    this.#judge(loss);
+    this.#wake?.('lost');
+  }
+
+  #adviseOnGlobals(session: Session): void {
+    const { head, calls } = this.#self;
+    const isStart = head.setupDone !== head.startId;
+    if (!isStart || this.recyclable || session.report?.functions.includes('setup') !== true) return;
+    const text =
+      'setup binds globals and there is no resume(ctx): after a lost process setup will run again. Keep what must last in ctx.state, or define resume(ctx).';
+    calls.log('warn', text, null);
+  }
+
+  #recycle(reason: string): void {
+    this.#dropSession();
+    this.#tries = 0;
+    this.#self.to('loading', reason);
+  }
+
+  #dropSession(): void {
+    this.#session?.close();
+    this.#session = null;
+    this.#prepared = false;
+  }
+
+  #waitUntil(dueMono: number): Promise<Wake> {
+    return new Promise((resolve) => {
+      const armed = this.#self.services.scheduler.arm(dueMono, () => done('due'));
+      const done = (why: Wake): void => {
+        this.#wake = null;
+        this.#self.services.scheduler.disarm(armed);
+        resolve(why);
+      };
+      this.#wake = done;
+    });
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    if (this.#ending === null) await this.#waitUntil(this.#self.services.clock.monoMs() + ms);
+  }
+}
+
+const NO_ERROR: GuestError = { name: 'Error', message: 'unknown', stack: '' };

@@ -1,0 +1,96 @@
+/**
+ * What a worker is, through all its lives in this node: its code and settings, its saved state on the way to the store, its
+ * head, and the state that people see. `to` makes every change of that state and asks life.ts whether it is legal.
+ */
+import { RuntimeError } from '../core/errors.ts';
+import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
+import { Calls } from './guest-calls.ts';
+import type { WorkerHead } from './head.ts';
+import type { Ledger } from './ledger.ts';
+import { isLegal, type WorkerState } from './life.ts';
+import type { SlotServices } from './slot-services.ts';
+import { WorkerClock } from './worker-clock.ts';
+
+export interface WorkerParts {
+  readonly id: string;
+  readonly definition: WorkerDefinition;
+  readonly compiled: CompiledWorker;
+  readonly ledger: Ledger;
+  readonly head: WorkerHead;
+}
+
+export class WorkerSelf {
+  readonly id: string;
+  readonly services: SlotServices;
+  readonly calls: Calls;
+  readonly clock: WorkerClock;
+  readonly ledger: Ledger;
+  definition: WorkerDefinition;
+  compiled: CompiledWorker;
+  #head: WorkerHead;
+  #state: WorkerState = 'stopped';
+  #reason: string | null = null;
+  #beforePause: WorkerState = 'waiting';
+
+  constructor(services: SlotServices, parts: WorkerParts) {
+    this.id = parts.id;
+    this.services = services;
+    this.definition = parts.definition;
+    this.compiled = parts.compiled;
+    this.ledger = parts.ledger;
+    this.#head = parts.head;
+    this.clock = new WorkerClock(services.clock);
+    this.calls = new Calls(services, {
+      worker: parts.id,
+      tick: () => this.#head.tick,
+      commit: () => this.commit(),
+      settled: () => this.ledger.settled,
+    });
+  }
+
+  get head(): Readonly<WorkerHead> {
+    return this.#head;
+  }
+  get state(): WorkerState {
+    return this.#state;
+  }
+  get reason(): string | null {
+    return this.#reason;
+  }
+
+  /** Changes what will be remembered with the next commit. */
+  update(change: Partial<WorkerHead>): void {
+    this.#head = { ...this.#head, ...change };
+  }
+
+  /** Stores everything written so far together with the head. Rejects only when this node is not the owner any more. */
+  commit(): Promise<void> {
+    return this.ledger.commit(JSON.stringify(this.#head));
+  }
+
+  /** @throws RuntimeError INTERNAL for a change that life.ts does not list */
+  to(state: WorkerState, reason: string | null): void {
+    const from = this.#state;
+    // While it is being stopped, what happens on the way is not shown.
+    if (from === 'stopping' && state !== 'stopped' && state !== 'failed' && state !== 'invalid') return;
+    if (from === state) return;
+    if (!isLegal(from, state))
+      throw new RuntimeError('INTERNAL', `worker ${this.id} cannot go from ${from} to ${state}`);
+    this.#state = state;
+    this.#reason = reason;
+    this.services.onState({ worker: this.id, from, to: state, reason, code: null });
+  }
+
+  /** How it stood when the node was last up, before anything happens to it in this one. */
+  restore(state: 'failed' | 'invalid' | 'stopped', reason: string | null): void {
+    this.#state = state;
+    this.#reason = reason;
+  }
+
+  onStoreAway(away: boolean, reason: string): void {
+    if (away && isLegal(this.#state, 'paused')) {
+      this.#beforePause = this.#state;
+      this.to('paused', reason);
+    } else if (!away && this.#state === 'paused') this.to(this.#beforePause, null);
+  }
+}
