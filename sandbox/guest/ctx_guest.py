@@ -7,7 +7,7 @@ import json as _json
 import re as _re
 from pyodide.ffi import run_sync as _run_sync
 
-__all__ = ["CallError", "NotConnectedError", "Result", "StateError", "TickTimeoutError"]
+__all__ = ["CallError", "Ctx", "NotConnectedError", "Result", "StateError", "TickTimeoutError", "WorkerError"]
 
 
 class TickTimeoutError(TimeoutError):
@@ -358,7 +358,7 @@ def _seconds(ms):
     return None if ms is None else ms / 1000
 
 
-class Context(_Namespace):
+class Ctx(_Namespace):
     """The `ctx` of every function of a worker."""
 
     @property
@@ -391,4 +391,8 @@ def _build_context(spec):
         connected_blocks=spec["connected"],
         aio=_Namespace("ctx.aio", parallel),
     )
-    return Context("ctx", entries)
+    return Ctx("ctx", entries)
+
+
+# The names of ctx.pyi, for annotations that are looked up at run time.
+State, Log, Http, Aio = _State, _Log, _Namespace, _Namespace

@@ -41,9 +41,10 @@ export function readPyodideFiles(folder = pyodideFolder()): PyodideFiles {
   };
 }
 
-/** What becomes the module `tick_runtime`: two files, one namespace. */
+/** What becomes the module `tick_runtime`: several files, one namespace. */
 export function readPythonPrelude(): string {
-  const read = (name: string): string =>
-    readFileSync(fileURLToPath(new URL(`../guest/${name}`, import.meta.url)), 'utf8');
-  return `${read('ctx_guest.py')}\n${read('worker_guest.py')}`;
+  const files = ['ctx_guest.py', 'imports_guest.py', 'worker_guest.py'];
+  return files
+    .map((name) => readFileSync(fileURLToPath(new URL(`../guest/${name}`, import.meta.url)), 'utf8'))
+    .join('\n');
 }

@@ -316,6 +316,20 @@ describe('loading Python', () => {
     expect(end.error?.message).toContain(said);
   });
 
+  it('says that there is no time zone data', async () => {
+    const guest = await loaded('import zoneinfo\ndef tick(ctx): zoneinfo.ZoneInfo("Europe/Berlin")\n');
+    const { error } = await guest.run('tick');
+    expect(error).toMatchObject({ name: 'ZoneInfoNotFoundError' });
+    expect(error?.message).toContain('datetime.UTC');
+  });
+
+  it('lets annotations name the types of ctx', async () => {
+    const guest = await loaded(
+      'from ctx import Ctx, TickTimeoutError\nimport tick_runtime\nassert tick_runtime.TickTimeoutError is TickTimeoutError\ndef tick(ctx: Ctx) -> None:\n  assert isinstance(ctx, Ctx)\n',
+    );
+    expect(await guest.run('tick')).toMatchObject(OK);
+  });
+
   it('imports the standard library', async () => {
     await loaded(`
 import math, statistics, datetime, json, collections, time, re, functools, itertools, decimal, hashlib, hmac, base64, copy
