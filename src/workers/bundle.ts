@@ -47,16 +47,18 @@ export async function bundleGiven(files: ReadonlyMap<string, string>, entry: str
   return { ...bundle, files };
 }
 
-/** Settings shared by everything that is bundled for a sandbox. `tsconfigRaw` keeps esbuild from looking for one on disk. */
+/**
+ * Settings shared by everything that is bundled for a sandbox. `tsconfigRaw` keeps esbuild from looking for one on disk.
+ * Packages are taken in their variants for browsers and web workers: those need no Node.
+ */
 export const BUNDLE_OPTIONS = {
   bundle: true,
   write: false as const,
   format: 'cjs' as const,
-  platform: 'neutral' as const,
+  platform: 'browser' as const,
+  conditions: ['worker', 'module'],
+  define: { 'process.env.NODE_ENV': '"production"' },
   target: 'node26',
-  // The variants for browsers and web workers are those that need no Node.
-  mainFields: ['browser', 'module', 'main'],
-  conditions: ['worker', 'browser', 'module'],
   charset: 'utf8' as const,
   legalComments: 'none' as const,
   logLevel: 'silent' as const,

@@ -52,7 +52,8 @@ function bindsOutside(node: Node, outer: Scope | null, called: string[]): boolea
 
 /** Does assigning to this target change something outside of `setup`? */
 function escapes(target: Node | null, scope: Scope | null): boolean {
-  switch (target?.type) {
+  if (target === null) return false;
+  switch (target.type) {
     case 'Identifier':
       return !isLocal(String(fieldOf(target, 'name')), scope);
     case 'MemberExpression':

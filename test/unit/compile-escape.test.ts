@@ -165,6 +165,13 @@ describe('a file of the operator', () => {
     expect(worker.mapStack('Error\n    at tick (worker:bundle:30:1)')).not.toContain(SECRET);
   });
 
+  test('gets no settings from the tsconfig.json beside it, which belongs to an editor', async () => {
+    const file = join(own, 'plain.ts');
+    await writeFile(file, 'class A { x = 1 }\nexport const tick = () => new A();');
+    await writeFile(join(own, 'tsconfig.json'), '{ "compilerOptions": { "useDefineForClassFields": false } }');
+    expect((await compileWorker({ kind: 'file', file })).code).not.toContain('this.x');
+  });
+
   test('names no path of the host in its errors and stacks', async () => {
     const { message } = await fileWorker(
       'w.js',
