@@ -51,7 +51,7 @@ describe('the size of an answer', () => {
       const adapter = adapterFor(server);
       const before = process.memoryUsage.rss();
       expect(await callAdapter(adapter, 'get', { url: server.url })).toMatchObject({ code: 'RESPONSE_TOO_LARGE' });
-      expect(process.memoryUsage.rss() - before).toBeLessThan(60 * MiB);
+      expect(process.memoryUsage.rss() - before).toBeLessThan(80 * MiB);
     },
   );
 
@@ -155,10 +155,11 @@ describe('an answer that is not one', () => {
       socket.write('HTTP/1.1 200 ');
       pump();
     });
-    const adapter = adapterFor(server, { timeoutMs: 300 });
+    const adapter = adapterFor(server, { timeoutMs: 600 });
     const before = process.memoryUsage.rss();
     expect(await callAdapter(adapter, 'get', { url: server.url })).toMatchObject({ code: 'TIMEOUT' });
-    expect(process.memoryUsage.rss() - before).toBeLessThan(60 * MiB);
+    // About 500 MiB have come by then, from a server in this very process.
+    expect(process.memoryUsage.rss() - before).toBeLessThan(150 * MiB);
   });
 
   it('(nobody listens) is data', async () => {
