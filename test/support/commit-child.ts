@@ -1,0 +1,34 @@
+/**
+ * A node in small, to be killed: opens the folder, takes over every worker, and counts each of them up as fast as
+ * commits are acknowledged. One line `worker value` per acknowledged commit, written before anything else happens.
+ */
+import { writeSync } from 'node:fs';
+import { openEmbeddedStores } from '../../src/store/embedded/open.ts';
+
+const [dataDir = '', workers = '8'] = process.argv.slice(2);
+const { state } = await openEmbeddedStores({ dataDir, log: () => {} });
+
+async function count(worker: string): Promise<void> {
+  const { epoch, revision, entries } = await state.claim(worker);
+  let value = Number(new Map(entries).get('n') ?? '0');
+  for (let base = revision; ; base += 1n) {
+    value += 1;
+    const result = await state.commit({
+      worker,
+      epoch,
+      base,
+      revision: base + 1n,
+      commitId: `${epoch}-${base}`,
+      head: `{"tick":${value}}`,
+      changes: [
+        { key: 'n', json: String(value) },
+        { key: 'twin', json: String(value) },
+      ],
+    });
+    if (result.kind !== 'ok') throw new Error(`commit ${base} of ${worker} was refused: ${result.kind}`);
+    writeSync(1, `${worker} ${value}\n`);
+  }
+}
+
+writeSync(1, 'open\n');
+await Promise.all(Array.from({ length: Number(workers) }, (_, n) => count(`default/w${n}`)));
