@@ -113,8 +113,8 @@ export type ToCell =
       readonly backend: Backend;
       /** The bundled prelude, a classic script (see guest/prelude.guest.ts). */
       readonly prelude: string;
-      /** Python backend: text of ctx_guest.py and the file that holds the memory snapshot. */
-      readonly pythonPrelude?: string;
+      /** Python backend: bundled python.guest.ts, and the file that holds the memory snapshot. */
+      readonly pythonScript?: string;
       readonly snapshotFile?: string;
       /** Make a memory snapshot, write it as `snapshot` messages, and end. */
       readonly makeSnapshot?: boolean;

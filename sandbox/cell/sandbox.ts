@@ -215,8 +215,12 @@ export class Sandbox {
     }
     if (run.ended && this.#guest?.ring.openCalls === 0) {
       const outOfMemory = this.language === 'python' && run.error?.name === 'MemoryError';
+      const broken = this.language === 'python' && run.error?.name === 'InterpreterError';
       const outcome = outOfMemory ? 'memory' : run.error === null ? 'ok' : 'error';
-      return this.#finish(run.phase === 'expired' ? 'timeout' : outcome, !outOfMemory && run.phase === 'running');
+      return this.#finish(
+        run.phase === 'expired' ? 'timeout' : outcome,
+        !outOfMemory && !broken && run.phase === 'running',
+      );
     }
     this.#sendStream();
     this.#host.send({ kind: 'settled', ...this.address });

@@ -3,7 +3,7 @@
  * sandbox) once; a language driver turns the user's program into something that can be loaded and called. JavaScript's driver
  * is javascript.guest.ts, Python's python.guest.ts (with ctx_guest.py on top of Pyodide).
  */
-import type { GuestError, GuestFunction, LoadReport, LoadSpec, LogLevel, RunInfo } from '../protocol.ts';
+import type { GuestError, GuestFunction, GuestWorld, LoadReport, LoadSpec, LogLevel, RunInfo } from '../protocol.ts';
 
 /** What `ctx.worker` shows, read at the moment of the call. */
 export interface WorkerView extends RunInfo {
@@ -41,6 +41,8 @@ export interface GuestCore {
   setTimer(callback: unknown, ms: unknown, repeat: boolean, args: readonly unknown[]): number;
   clearTimer(id: unknown): void;
   worker(): WorkerView;
+  /** Supplied time and randomness of the run in flight. */
+  world(): GuestWorld | null;
 }
 
 export interface Driver {

@@ -49,6 +49,7 @@ export function createGuest(ring: SharedArrayBuffer, spill: (text: string | null
   let log: Log | null = null;
   let info: RunInfo = NO_RUN;
   let deadline = 0;
+  let supplied: GuestWorld | null = null;
 
   const fail = (thrown: unknown): void => {
     log?.settle();
@@ -83,6 +84,7 @@ export function createGuest(ring: SharedArrayBuffer, spill: (text: string | null
       sleep: ownCalls.sleep,
       setTimer: ownCalls.setTimer,
       clearTimer: ownCalls.clearTimer,
+      world: () => supplied,
       worker: () => ({ ...info, name: spec.name, version: spec.version, timeLeftMs: max(0, deadline - now()) }),
     };
   }
@@ -104,7 +106,8 @@ export function createGuest(ring: SharedArrayBuffer, spill: (text: string | null
       if (core === null || calls === null) throw new SafeError('begin before load');
       info = order.info;
       deadline = now() + order.timeoutMs;
-      world.use(order.world);
+      supplied = order.world;
+      world.use(supplied);
       calls.begin();
       enter(() => driver.run(order.fn, order.error), stream.endedWell);
     },

@@ -49,9 +49,6 @@ class PythonFailure extends Error {
   }
 }
 
-/** Runs of a supplied seed make Python's randomness follow it; the contract's core may offer it. */
-type SeededCore = GuestCore & { world?: () => { readonly seed?: number } | null };
-
 function createPythonDriver(pyodide: Pyodide, shell: Shell): Driver {
   const python = pyodide.pyimport('tick_runtime');
   const entry = (name: string): PythonFunction => {
@@ -60,7 +57,7 @@ function createPythonDriver(pyodide: Pyodide, shell: Shell): Driver {
     return value;
   };
   const runFunction = entry('_run');
-  let core: SeededCore | null = null;
+  let core: GuestCore | null = null;
 
   /** Python's entry points answer with JSON: `{"ok": …}` or `{"error": …}`. */
   async function enter(call: Promise<unknown>): Promise<unknown> {
@@ -89,7 +86,7 @@ function createPythonDriver(pyodide: Pyodide, shell: Shell): Driver {
       return (await enter(entry('_load').callPromising(files, spec.entry))) as LoadReport;
     },
     async run(fn, error) {
-      const seed = core?.world?.()?.seed ?? null;
+      const seed = core?.world()?.seed ?? null;
       shell.entropy.useSeed(seed);
       await enter(runFunction.callPromising(fn, error === null ? '' : JSON.stringify(error), seed ?? undefined));
     },

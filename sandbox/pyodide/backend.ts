@@ -7,8 +7,7 @@ import type { FromCell, ToCell } from '../protocol.ts';
 import { PythonImage } from './boot.ts';
 import { readPyodideFiles, readPythonPrelude } from './files.ts';
 
-/** `pythonScript`: bundled guest/python.guest.ts, completion value `createPython`. */
-type Init = Extract<ToCell, { kind: 'init' }> & { readonly pythonScript?: string };
+type Init = Extract<ToCell, { kind: 'init' }>;
 
 const MIB = 1_048_576;
 /** JavaScript beside the interpreter: about 20 MiB of Pyodide, the worker's state, and room for large answers. */

@@ -70,7 +70,10 @@ async function deployOne(
   } catch (error) {
     if (!(error instanceof RuntimeError)) throw error;
     if (options.ending()) return 'disabled';
-    const text = error.code === 'CODE_INVALID' ? `cannot run: ${describeCodeProblems(error)}` : error.message;
+    const text =
+      error.code === 'CODE_INVALID'
+        ? `cannot run: ${describeCodeProblems(error, worker.options.source)}`
+        : error.message;
     const { code, details } = error;
     reporter.tell({ kind: 'error', who: workerLabel(id), text, problem: true, data: { worker: id, code, ...details } });
     return 'invalid';

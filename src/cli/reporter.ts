@@ -7,7 +7,7 @@ import { clockTime, printable } from './text.ts';
 
 const WHO_WIDTH_MIN = 12;
 const WHO_WIDTH_MAX = 28;
-const WHAT_WIDTH = 6;
+const WHAT_WIDTH = 7;
 
 export interface Reporter {
   /** Prints every event of the engine from now on. */

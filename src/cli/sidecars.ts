@@ -17,7 +17,8 @@ const STOP_GRACE_MS = 5_000;
 /** Time for one from an earlier start to go away. */
 const LEFTOVER_MS = 4_000;
 const LAST_LINES = 5;
-const GUARD_SCRIPT = 'cat >/dev/null; kill -TERM -- "-$1"; sleep 2; kill -KILL -- "-$1"';
+// `kill -s NAME` and not `kill -NAME`: dash refuses the latter before `--`.
+const GUARD_SCRIPT = 'cat >/dev/null; kill -s TERM -- "-$1"; sleep 2; kill -s KILL -- "-$1"';
 
 export interface SidecarEvents {
   line(name: string, text: string): void;
@@ -79,7 +80,11 @@ export class Sidecars {
   /** Ends all of them without waiting. */
   readonly killNow = (): void => {
     this.#stopping = true;
-    for (const running of this.#running) if (running.alive) signalGroup(running.child, 'SIGKILL');
+    for (const { alive, child, guard } of this.#running) {
+      if (!alive) continue;
+      signalGroup(child, 'SIGKILL');
+      if (guard !== undefined) signalGroup(guard, 'SIGKILL');
+    }
   };
 
   async #spawn(options: SidecarOptions): Promise<Running> {

@@ -16,7 +16,12 @@ export interface ErrorRule {
   readonly exit: number;
 }
 
-const rule = (fault: Fault, retry: boolean, status: number, exit: number): ErrorRule => ({ fault, retry, status, exit });
+const rule = (fault: Fault, retry: boolean, status: number, exit: number): ErrorRule => ({
+  fault,
+  retry,
+  status,
+  exit,
+});
 
 /** Code → rule. `docs/errors.md` lists the same codes; a test keeps the two in step. */
 export const ERRORS = {

@@ -1,24 +1,49 @@
 /** What a cell is started with: its launch, its first message, and for Python the memory snapshot that is made once. */
-import type { Backend, ToCell } from '../../sandbox/protocol.ts';
+import type { Backend, LogLevel, ToCell } from '../../sandbox/protocol.ts';
 import { PROTOCOL_VERSION } from '../../sandbox/protocol.ts';
 import { bundleGuest } from '../workers/guest-code.ts';
 import { cellLaunch } from './cell-launch.ts';
 import type { CellPoolOptions } from './cell-pool.ts';
+import { providePythonSnapshot } from './python-snapshot.ts';
 
-export async function createGuestSupply(_options: {
+export interface GuestSupplyOptions {
+  /** Snapshots are kept here; they hold no user data and may be deleted at any time. */
   readonly cacheDir: string;
-  readonly log: unknown;
-}): Promise<Pick<CellPoolOptions, 'launch' | 'init' | 'prepare'>> {
+  readonly log: (level: LogLevel, message: string, fields?: Record<string, unknown>) => void;
+}
+
+export async function createGuestSupply(
+  options: GuestSupplyOptions,
+): Promise<Pick<CellPoolOptions, 'launch' | 'init' | 'prepare'>> {
   const code = await bundleGuest();
+  let snapshot: Promise<string> | null = null;
+  let snapshotFile = '';
+  const firstMessage = (backend: Backend, slots: number): Extract<ToCell, { kind: 'init' }> => ({
+    kind: 'init',
+    protocol: PROTOCOL_VERSION,
+    backend,
+    prelude: code.prelude,
+    ...(backend === 'pyodide' ? { pythonScript: code.python } : {}),
+    slots,
+  });
   return {
-    launch: () => cellLaunch(),
-    init: (backend: Backend, slots: number): ToCell => ({
-      kind: 'init',
-      protocol: PROTOCOL_VERSION,
-      backend,
-      prelude: code.prelude,
-      slots,
-    }),
-    prepare: async () => undefined,
+    launch: (backend) => cellLaunch(backend === 'pyodide' ? [snapshotFile] : []),
+    init: (backend, slots) => ({ ...firstMessage(backend, slots), ...(backend === 'pyodide' ? { snapshotFile } : {}) }),
+    async prepare(backend) {
+      if (backend !== 'pyodide') return;
+      snapshot ??= providePythonSnapshot({
+        ...options,
+        inputs: [code.python, code.pythonPrelude],
+        launch: cellLaunch(),
+        init: { ...firstMessage('pyodide', 1), makeSnapshot: true },
+      });
+      try {
+        snapshotFile = await snapshot;
+      } catch (error) {
+        // The next worker that needs it tries again.
+        snapshot = null;
+        throw error;
+      }
+    },
   };
 }

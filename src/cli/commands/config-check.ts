@@ -48,6 +48,6 @@ async function checkWorker({ options }: ConfiguredWorker): Promise<Checked> {
   } catch (error) {
     if (!(error instanceof RuntimeError)) throw error;
     const { code, details } = error;
-    return { worker, file, ok: false, text: describeCodeProblems(error), data: { code, ...details } };
+    return { worker, file, ok: false, text: describeCodeProblems(error, options.source), data: { code, ...details } };
   }
 }

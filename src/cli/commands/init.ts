@@ -1,5 +1,6 @@
 /** `runtime init`: a folder in which `runtime start` works at once, and every line explains itself. */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { displayPath } from '../../config/load.ts';
 import type { Output } from '../output.ts';
 import { STARTER_FILES } from '../starter.ts';
@@ -11,6 +12,8 @@ export async function initCommand(dir: string, output: Output): Promise<number> 
   const files = new Map(Object.entries(STARTER_FILES));
   files.set('runtime.schema.json', `${schemaText()}\n`);
   for (const [name, text] of typeFiles()) files.set(`workers/${name}`, text);
+  // A repository has one already, and it is not ours to change.
+  if (existsSync(join(dir, '.gitignore'))) files.delete('.gitignore');
   writeNewFiles(dir, files);
 
   const shown = displayPath(resolve(dir));
