@@ -1,4 +1,5 @@
 /** A JavaScript or TypeScript worker, with all that it imports, as one classic script and a source map. */
+import { realpath } from 'node:fs/promises';
 import { parse as parsePath, resolve } from 'node:path';
 import type { BuildFailure, BuildOptions, BuildResult, Message, OutputFile, Plugin } from 'esbuild';
 import { BUNDLE_BYTES_MAX } from '../core/limits.ts';
@@ -21,25 +22,26 @@ export interface Bundle {
 
 /** `root` is the real path of the worker's folder, `entry` a path in it, `text` its content. */
 export async function bundleFolder(root: string, entry: string, text: string): Promise<Bundle> {
-  const path = resolve(root, entry);
+  // The entry may be a link inside of its folder (mounted configuration is); esbuild works with what it leads to.
+  const path = await realpath(resolve(root, entry));
   const { plugin, loaded } = await createFolderPlugin(root, path, await withExports(entry, text));
   const bundle = await build({
     plugin,
     entryPoint: path,
     entry,
     root,
-    shown: (file) => shownPath(root, resolve(root, file)),
+    shown: (file) => (resolve(root, file) === path ? entry : shownPath(root, resolve(root, file))),
   });
   return { ...bundle, files: new Map(loaded).set(entry, text) };
 }
 
 export async function bundleGiven(files: ReadonlyMap<string, string>, entry: string): Promise<Bundle> {
   const text = files.get(entry) ?? '';
-  const plugin = createGivenPlugin(new Map(files).set(entry, await withExports(entry, text)));
+  const plugin = createGivenPlugin(new Map(files).set(entry, await withExports(entry, text)), entry);
   const root = parsePath(process.cwd()).root;
   const bundle = await build({
     plugin,
-    entryPoint: entry,
+    entryPoint: OUTPUT,
     entry,
     root,
     shown: (file) => file.replace(`${GIVEN}:`, ''),

@@ -15,7 +15,7 @@ const ASKING = { asking: true };
 
 export interface FolderPlugin {
   readonly plugin: Plugin;
-  /** What was loaded: shown path → text. */
+  /** What was loaded: path relative to the root → text. */
   readonly loaded: ReadonlyMap<string, string>;
 }
 
@@ -33,14 +33,15 @@ export async function createFolderPlugin(root: string, entry: string, entryText:
     const text = path === entry ? entryText : await readSource(path, shown, allowed, BUNDLE_BYTES_MAX);
     const bytes = Buffer.byteLength(text);
     // A module may be asked for twice, with other import attributes.
-    if (!loaded.has(shown)) {
+    const key = relative(root, path).split(sep).join('/');
+    if (!loaded.has(key)) {
       if (own) ownBytes += bytes;
       else packageBytes += bytes;
     }
     if (ownBytes > SOURCE_BYTES_MAX) throw new Error(`the worker's files are larger than ${SOURCE_BYTES_MAX} bytes`);
     if (packageBytes > BUNDLE_BYTES_MAX)
       throw new Error(`the packages of this worker are larger than ${BUNDLE_BYTES_MAX} bytes`);
-    loaded.set(shown, text);
+    loaded.set(key, text);
     return prepareModule(text, shown, loader);
   };
 

@@ -10,14 +10,14 @@ import { EXTENSIONS, isScheme, loaderOf, messageOf, prepareModule } from './modu
 /** Namespace of the given files in esbuild's messages and source maps. */
 export const GIVEN = 'given';
 
-/** `files`: path → text, checked by given-files.ts. */
-export function createGivenPlugin(files: ReadonlyMap<string, string>): Plugin {
+/** `files`: path → text, checked by given-files.ts. The build's entry point, whatever its name, means `entry`. */
+export function createGivenPlugin(files: ReadonlyMap<string, string>, entry: string): Plugin {
   return {
     name: 'worker-files',
     setup(build) {
       // SECURITY: every import gets an answer here, or esbuild would read the host (compile-escape.test.ts).
       build.onResolve({ filter: /.*/ }, ({ path, kind, importer }) => {
-        if (kind === 'entry-point') return { path, namespace: GIVEN };
+        if (kind === 'entry-point') return { path: entry, namespace: GIVEN };
         const found = resolveGiven(files, importer, path);
         return typeof found === 'string' ? { path: found, namespace: GIVEN } : { errors: [found] };
       });

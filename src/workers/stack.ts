@@ -52,6 +52,8 @@ export function cleanStack(stack: string): string {
 
 function mapFrame(line: string, find: FindPosition): string | null {
   if (line.length > FRAME_CHARS_MAX) return null;
+  // The sandbox runs the bundle by `eval`, which is no function that the user called.
+  if (line.trim() === 'at eval (<anonymous>)') return null;
   if (BUILT_IN.test(line)) return line;
   const { text, all } = mapPositions(line, find);
   if (!all) return null;
@@ -60,7 +62,8 @@ function mapFrame(line: string, find: FindPosition): string | null {
   // Either the frame itself lies in the bundle, or it is code that the worker gave to `eval` or `new Function`.
   const inBundle = last.startsWith(`${WORKER_SCRIPT}:`);
   const evaluated = /^<anonymous>:\d{1,7}:\d{1,7}$/.test(last) && line.includes('(eval at ');
-  return inBundle || evaluated ? text : null;
+  if (inBundle) return text.replace(/^(\s+at )eval \((.*)\)$/, '$1$2');
+  return evaluated ? text : null;
 }
 
 /** `all`: there was a position, and each of them is in the worker's sources. */

@@ -158,6 +158,17 @@ describe('a file of the operator', () => {
     }
   });
 
+  test('may be a link to another file in its folder, as mounted configuration is', async () => {
+    await writeFile(join(own, 'sub', 'real.js'), "function tick() {\n  throw new Error('x');\n}");
+    await symlink(join('sub', 'real.js'), join(own, 'mounted.js'));
+    const worker = await compileWorker({ kind: 'file', file: join(own, 'mounted.js') });
+    expect(worker.entry).toBe('mounted.js');
+    expect(exportsOf(worker)['tick']).toThrow('x');
+    await writeFile(join(own, 'sub', 'real.js'), 'function tick() {\n  const = 1;\n}');
+    const { message } = await refusalOf(compileWorker({ kind: 'file', file: join(own, 'mounted.js') }));
+    expect(message).toMatch(/^mounted\.js:2:9: /);
+  });
+
   test('has no source map read from outside', async () => {
     const comment = `//# source${'MappingURL'}=../secret.map`;
     await writeFile(join(own, 'mapped.js'), `export function tick() { throw new Error('x'); }\n${comment}`);

@@ -72,6 +72,11 @@ describe('a stack of a worker', () => {
     ]);
   });
 
+  test('of code at the top of the module names its place without the eval that ran it', () => {
+    const text = `Error: x\n    at eval (${real()})\n    at eval (<anonymous>)\n    at prelude:1:24`;
+    expect(worker.mapStack(text)).toBe('Error: x\n    at lib/levels.ts:11:9');
+  });
+
   test('maps code that the worker gave to eval to the line that did so', () => {
     expect(worker.mapStack(`    at eval (eval at tick (${real()}), <anonymous>:1:7)`)).toBe(
       '    at eval (eval at tick (lib/levels.ts:11:9), <anonymous>:1:7)',
