@@ -31,12 +31,13 @@ export async function deployAll(
   options: DeployOptions,
 ): Promise<Deployed> {
   await stopUnconfigured(runtime, workers, reporter);
+  const wanted = new Set(runtime.status().workers.filter(isWanted).map(idOf));
   const counts = { running: 0, invalid: 0, failed: 0 };
   const queue = workers.values();
   const lane = async () => {
     for (const worker of queue) {
       if (options.ending()) return;
-      const outcome = await deployOne(runtime, worker, reporter, options);
+      const outcome = await deployOne(runtime, worker, wanted, reporter, options);
       if (outcome !== 'disabled') counts[outcome] += 1;
     }
   };
@@ -49,17 +50,20 @@ type Outcome = 'running' | 'invalid' | 'failed' | 'disabled';
 async function deployOne(
   runtime: Runtime,
   worker: Configured,
+  wanted: ReadonlySet<string>,
   reporter: Reporter,
   options: DeployOptions,
 ): Promise<Outcome> {
-  const id = `${worker.options.workspace}/${worker.options.name}`;
+  const id = idOf(worker.options);
   try {
-    const status = await runtime.deploy(worker.options);
     if (!worker.enabled) {
-      if (isWanted(status)) await runtime.stopWorker(id);
+      // Before the deployment, which would go on with a worker that ran when the engine ended.
+      if (wanted.has(id)) await runtime.stopWorker(id);
+      await runtime.deploy(worker.options);
       reporter.tell({ kind: 'worker', who: workerLabel(id), text: 'is not enabled', data: { worker: id } });
       return 'disabled';
     }
+    const status = await runtime.deploy(worker.options);
     if (status.state === 'failed' && !options.restartFailed) {
       const text = `is failed since an earlier start${because(status)}; start it again with: runtime start --restart-failed`;
       reporter.tell({ kind: 'worker', who: workerLabel(id), text, problem: true, data: { worker: id } });
@@ -81,24 +85,23 @@ async function deployOne(
 }
 
 async function stopUnconfigured(runtime: Runtime, workers: readonly Configured[], reporter: Reporter): Promise<void> {
-  const configured = new Set(workers.map(({ options }) => `${options.workspace}/${options.name}`));
-  const others = runtime.status().workers.filter(({ workspace, name }) => !configured.has(`${workspace}/${name}`));
+  const configured = new Set(workers.map(({ options }) => idOf(options)));
+  const others = runtime.status().workers.filter((status) => !configured.has(idOf(status)));
   for (const status of others) {
-    const id = `${status.workspace}/${status.name}`;
+    const id = idOf(status);
     if (isWanted(status)) await runtime.stopWorker(id);
     const text = 'is no longer in the configuration: it is stopped, its state is kept';
     reporter.tell({ kind: 'worker', who: workerLabel(id), text, data: { worker: id } });
   }
 }
 
+function idOf(worker: { readonly workspace: string; readonly name: string }): string {
+  return `${worker.workspace}/${worker.name}`;
+}
+
 /** Does the engine keep it running already? A failed or invalid one waits for a start. */
 function isWanted(status: WorkerStatus): boolean {
-  return (
-    status.desired === 'running' &&
-    status.state !== 'failed' &&
-    status.state !== 'invalid' &&
-    status.state !== 'stopped'
-  );
+  return status.desired === 'running' && status.state !== 'failed' && status.state !== 'invalid';
 }
 
 function because(status: WorkerStatus): string {

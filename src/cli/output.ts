@@ -67,6 +67,9 @@ function createSink(stream: Writable): Sink {
   let dropped = 0;
   // EPIPE: the reader is gone (`runtime start | head`). Nothing else can be told to it.
   stream.on('error', () => {
+    if (!closed && stream === process.stdout) {
+      createSink(process.stderr).write('runtime: nobody reads the output any more\n', () => '');
+    }
     closed = true;
   });
   const sink: Sink = {

@@ -60,7 +60,7 @@ export function renderState(state: RuntimeEvents['state']): Rendered {
 export function renderWorker(change: RuntimeEvents['worker']): Rendered | undefined {
   const { from, to } = change;
   if (to === 'ticking' || (from === 'ticking' && to === 'waiting')) return undefined;
-  const reason = change.reason === null ? '' : `: ${printable(change.reason)}`;
+  const reason = change.reason === null ? '' : `: ${firstLine(change.reason)}`;
   const bad = to === 'failed' || to === 'invalid';
   const worrying = to === 'backoff' || to === 'recovering' || to === 'paused';
   return {
@@ -73,7 +73,7 @@ export function renderWorker(change: RuntimeEvents['worker']): Rendered | undefi
 }
 
 export function renderCell(cell: RuntimeEvents['cell']): Rendered {
-  const reason = cell.reason === null ? '' : `: ${printable(cell.reason)}`;
+  const reason = cell.reason === null ? '' : `: ${firstLine(cell.reason)}`;
   const workers = cell.workers === 0 ? '' : `, ${cell.workers} worker${cell.workers === 1 ? '' : 's'}`;
   const bad = cell.event === 'lost' || cell.event === 'killed';
   return {
@@ -83,4 +83,9 @@ export function renderCell(cell: RuntimeEvents['cell']): Rendered {
     style: bad ? 'yellow' : 'gray',
     important: bad,
   };
+}
+
+/** A stack behind the reason is for programs: --json has it. */
+function firstLine(text: string): string {
+  return printable(text.split('\n', 1)[0] ?? '');
 }

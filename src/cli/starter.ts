@@ -36,25 +36,22 @@ workers:
 
 const HELLO_PY = `"""A first worker: it counts, and the count survives restarts."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ctx import Ctx
+from ctx import Ctx
 
 
-def setup(ctx: "Ctx"):
+def setup(ctx: Ctx):
     """Runs once when the worker is started."""
     ctx.log.info("ready")
 
 
-def tick(ctx: "Ctx"):
+def tick(ctx: Ctx):
     """Runs on every tick."""
     count = ctx.state.get("count", 0) + 1
     ctx.state.set("count", count)
     ctx.log.info(f"{ctx.params.get('greeting', 'Hi')}, tick number {count}")
 
 
-def on_error(ctx: "Ctx", error):
+def on_error(ctx: Ctx, error):
     """Runs when a tick fails."""
     ctx.log.error(f"that went wrong: {error}")
 `;
