@@ -57,16 +57,23 @@ export async function bootPyodide(shell: Shell, parts: BootParts, final: boolean
   shell.files.set(WASM_PATH, placeholder);
   shell.files.set(STDLIB_PATH, parts.stdlib);
   openWasm(globals, parts.wasm);
-  const snapshot = parts.snapshot === null ? null : readSnapshot(parts.snapshot);
+  let snapshot = parts.snapshot === null ? null : readSnapshot(parts.snapshot);
+  let createModule: CreateModule | null = parts.createModule;
   try {
     const pyodide = await parts.loadPyodide({
       indexURL: '/',
       lockFileContents: parts.lock,
       packageBaseUrl: '/',
       env: { HOME: '/home/worker', PYTHONINSPECT: '', TZ: 'UTC', LANG: 'C.UTF-8' },
+      // SECURITY: works once. Pyodide keeps its options; a second call with a forged heap would get hold of the snapshot that
+      // all sandboxes of the cell share (test/integration/python-guest.test.ts).
       createPyodideModule: async (settings: object) => {
-        const module = await parts.createModule(settings);
-        snapshot?.restore(module.HEAPU8);
+        const create = createModule;
+        const memory = snapshot;
+        createModule = snapshot = null;
+        if (create === null) throw new Error('There is one interpreter in a sandbox.');
+        const module = await create(settings);
+        memory?.restore(module.HEAPU8);
         return module;
       },
       ...(snapshot === null ? { _makeSnapshot: true } : { _loadSnapshot: snapshot.head }),

@@ -3,8 +3,8 @@
  * the two only text, numbers and promises of text cross. Bundled on its own (completion value: {@link createPython}); the cell
  * hands the driver to the prelude by `useDriver`.
  */
-import type { GuestError, LoadReport } from '../protocol.ts';
-import type { CodedError, Driver, GuestCore } from './contract.guest.ts';
+import type { GuestError, GuestFunction, LoadReport } from '../protocol.ts';
+import type { Driver, GuestCore } from './contract.guest.ts';
 import {
   type BootParts,
   bootPyodide,
@@ -13,6 +13,7 @@ import {
   type PythonFunction,
   takeSnapshot,
 } from './python-boot.guest.ts';
+import { createBridge } from './python-bridge.guest.ts';
 import type { Shell } from './shell.guest.ts';
 
 /** What the cell drives a boot with; nothing of it is reachable for user code. */
@@ -36,8 +37,10 @@ export function createPython(seed: ArrayBuffer): PythonGuest {
   };
 }
 
-const MESSAGE_CHARS = 4_096;
-const STACK_CHARS = 16_384;
+const FUNCTIONS: readonly GuestFunction[] = ['setup', 'tick', 'resume', 'on_error'];
+const NAME_CHARS = 128;
+const MESSAGE_CHARS = 4_200;
+const STACK_CHARS = 16_500;
 
 /** What Python code threw: described in Python, where the exception itself stays. */
 class PythonFailure extends Error {
@@ -47,6 +50,26 @@ class PythonFailure extends Error {
     super(described.message);
     this.described = described;
   }
+}
+
+const cut = (value: unknown, max: number): string => String(value ?? '').slice(0, max);
+
+/** SECURITY: a worker can replace what describes its errors; what leaves is bounded here. */
+function bounded(error: GuestError): GuestError {
+  return {
+    name: cut(error.name, NAME_CHARS),
+    message: cut(error.message, MESSAGE_CHARS),
+    stack: cut(error.stack, STACK_CHARS),
+  };
+}
+
+function parseReport(given: unknown): LoadReport {
+  const { functions = [], setupBindsGlobals = false } = given as Partial<LoadReport>;
+  return {
+    functions: FUNCTIONS.filter((name) => functions.includes(name)),
+    setupBindsGlobals: setupBindsGlobals === true,
+    durationMs: 0,
+  };
 }
 
 function createPythonDriver(pyodide: Pyodide, shell: Shell): Driver {
@@ -62,7 +85,7 @@ function createPythonDriver(pyodide: Pyodide, shell: Shell): Driver {
   /** Python's entry points answer with JSON: `{"ok": …}` or `{"error": …}`. */
   async function enter(call: Promise<unknown>): Promise<unknown> {
     const answer = JSON.parse(String(await call)) as { ok?: unknown; error?: GuestError };
-    if (answer.error !== undefined) throw new PythonFailure(answer.error);
+    if (answer.error !== undefined) throw new PythonFailure(bounded(answer.error));
     return answer.ok;
   }
 
@@ -83,7 +106,7 @@ function createPythonDriver(pyodide: Pyodide, shell: Shell): Driver {
         }),
       );
       const files = JSON.stringify(spec.files ?? {});
-      return (await enter(entry('_load').callPromising(files, spec.entry))) as LoadReport;
+      return parseReport(await enter(entry('_load').callPromising(files, spec.entry)));
     },
     async run(fn, error) {
       const seed = core?.world()?.seed ?? null;
@@ -102,58 +125,15 @@ function describeBreakage(thrown: unknown): GuestError {
   const error = thrown as Partial<Error> | null;
   const read = (get: () => unknown, fallback: string): string => {
     try {
-      return String(get() ?? fallback);
+      return cut(get() ?? fallback, STACK_CHARS);
     } catch {
       return fallback;
     }
   };
-  const message = read(() => error?.message ?? thrown, 'unknown').slice(0, MESSAGE_CHARS);
+  const message = read(() => error?.message ?? thrown, 'unknown');
   return {
     name: 'InterpreterError',
-    message: `The Python interpreter stopped working: ${message}`.slice(0, MESSAGE_CHARS),
-    stack: read(() => error?.stack, '').slice(0, STACK_CHARS),
-  };
-}
-
-/** The functions that ctx_guest.py calls; every argument and result is text, a number, or a promise of text. */
-function createBridge(core: GuestCore): object {
-  const { state } = core;
-  const parse = JSON.parse;
-  const stringify = JSON.stringify;
-  /** Errors cross as data: Python raises its own class for them. */
-  const failure = (error: unknown): string => {
-    const { name, message, code } = error as CodedError;
-    return `!${stringify({ name, message, code })}`;
-  };
-  const guarded = (body: () => string): string => {
-    try {
-      return body();
-    } catch (error) {
-      return failure(error);
-    }
-  };
-  const done = (body: () => void): string =>
-    guarded(() => {
-      body();
-      return '';
-    });
-  const settled = (promise: Promise<string | void>): Promise<string> => promise.then((json) => json ?? 'null', failure);
-  return {
-    get: (key: string) => guarded(() => state.get(key) ?? ''),
-    set: (key: string, json: string) => done(() => state.set(key, json)),
-    update: (json: string) => done(() => state.update(parse(json) as [string, string][])),
-    delete: (key: string) => guarded(() => (state.delete(key) ? 'true' : 'false')),
-    keys: () => stringify(state.keys()),
-    all: () => {
-      let text = '';
-      for (const key of state.keys()) text += `${text === '' ? '' : ','}${stringify(key)}:${state.get(key) ?? 'null'}`;
-      return `{${text}}`;
-    },
-    flush: () => settled(state.flush()),
-    log: (level: 'debug' | 'info' | 'warn' | 'error', text: string, fields: string) =>
-      core.log(level, text, fields === '' ? null : fields),
-    call: (capability: string, argsJson: string) => settled(core.call(capability, argsJson)),
-    sleep: (ms: number) => settled(core.sleep(ms)),
-    worker: () => stringify(core.worker()),
+    message: cut(`The Python interpreter stopped working: ${message}`, MESSAGE_CHARS),
+    stack: read(() => error?.stack, ''),
   };
 }

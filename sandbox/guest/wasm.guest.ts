@@ -98,4 +98,6 @@ function closeBuffers(
   seal(Shared.prototype, 'constructor', refuse('SharedArrayBuffer'));
   Reflect.deleteProperty(Shared.prototype, 'grow');
   Reflect.deleteProperty(global, 'SharedArrayBuffer');
+  // Atomics.wait would hold a thread of the cell.
+  Reflect.deleteProperty(global, 'Atomics');
 }

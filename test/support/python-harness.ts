@@ -12,7 +12,7 @@ import type {
   RunInfo,
   SandboxLimits,
 } from '../../sandbox/protocol.ts';
-import { PythonImage } from '../../sandbox/pyodide/boot.ts';
+import { PythonImage, type PythonImageOptions } from '../../sandbox/pyodide/boot.ts';
 import { readPyodideFiles, readPythonPrelude } from '../../sandbox/pyodide/files.ts';
 
 const GUEST = new URL('../../sandbox/guest/', import.meta.url);
@@ -49,6 +49,7 @@ export const LIMITS: SandboxLimits = {
 };
 
 export interface Setup {
+  readonly options: Omit<PythonImageOptions, 'snapshot'>;
   readonly prelude: string;
   readonly image: PythonImage;
   readonly snapshot: Uint8Array;
@@ -72,7 +73,7 @@ export function preparePython(): Promise<Setup> {
       await isolate.createContext(),
     );
     isolate.dispose();
-    return { prelude, snapshot, image: new PythonImage({ ...options, snapshot }) };
+    return { options, prelude, snapshot, image: new PythonImage({ ...options, snapshot }) };
   })();
   return setup;
 }
@@ -113,6 +114,8 @@ export class PythonGuest {
   /** Calls that nobody answers until the test does. */
   readonly held: number[] = [];
   hold = false;
+  /** The run's time is over as soon as the guest waits for what nobody answers. */
+  expires = false;
   readonly guest: GuestIsolate;
   #end: RunEnd | null = null;
   /** What the guest waits for, and when it comes. */
@@ -181,11 +184,6 @@ export class PythonGuest {
     return await this.#run('begin', [JSON.stringify(order)]);
   }
 
-  /** The run's time is over: what waits is rejected. */
-  async expire(): Promise<void> {
-    this.#due.push({ at: 0, enter: () => this.guest.enter('expire', [], 1_000) });
-  }
-
   get texts(): string[] {
     return this.logs.map(({ text }) => text);
   }
@@ -212,7 +210,12 @@ export class PythonGuest {
       if (this.#end !== null && this.guest.ring.openCalls === 0) return this.#end;
       this.#due.sort((a, b) => a.at - b.at);
       const next = this.#due.shift();
-      if (next === undefined) throw new Error('the guest waits for something that nobody answers');
+      if (next === undefined) {
+        if (!this.expires) throw new Error('the guest waits for something that nobody answers');
+        this.expires = false;
+        slice = await this.guest.enter('expire', [], this.#timeoutMs);
+        continue;
+      }
       if (next.at > Date.now()) await new Promise((resolve) => setTimeout(resolve, next.at - Date.now()));
       slice = await next.enter();
     }
