@@ -17,6 +17,7 @@ import { countOf, workerLabel } from '../text.ts';
 const GRACE_MS = 10_000;
 /** What an end at once may take before the process just goes. */
 const NOW_MS = 2_000;
+const EXIT_PARENT_GONE = 1;
 
 export interface StartOptions {
   readonly config: string;
@@ -33,11 +34,15 @@ export async function startCommand(options: StartOptions, output: Output, enviro
     const reporter = createReporter(output, { quiet: options.quiet, names });
     const session = new Session(config, reporter, end, options.restartFailed);
     if (!options.quiet) summarize(config, names, output);
+    let cut: number | undefined;
     const endAtOnce = end.second.then(async (signal) => {
+      cut = signal === 'parent-gone' ? EXIT_PARENT_GONE : 128 + constants.signals[signal];
       await Promise.race([session.endNow(), pause(NOW_MS)]);
-      return signal === 'parent-gone' ? 1 : 128 + constants.signals[signal];
+      return cut;
     });
-    return await Promise.race([session.run(), endAtOnce]);
+    const code = await Promise.race([session.run(), endAtOnce]);
+    // An end at once makes the orderly one that is under way succeed as well: it still was not one.
+    return cut ?? code;
   } finally {
     end.close();
   }
