@@ -111,8 +111,9 @@ class Engine implements Runtime {
       newId,
       phase: (worker, schedule) => spread.phase(worker, schedule),
       readState: async (worker) => (await state.read(worker))?.entries ?? [],
-      mayPark: (self, recyclable, waitMs) => parking.mayPark(self, recyclable, waitMs, registry.residentPython),
+      mayPark: (self, recyclable, waitMs) => parking.mayPark(self, recyclable, waitMs, () => registry.residentPython),
       parkLeadMs: parking.leadMs,
+      world: options.world ?? null,
       onTick: (record) => {
         records.appendTick(record);
         this.#events.emit('tick', record);

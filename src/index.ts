@@ -1,6 +1,6 @@
 /** The public API: `import { createRuntime } from 'tick-runtime'`. */
 export type { Adapter, CallContext, Capability } from '../adapters/adapter.ts';
-export type { LogLevel } from '../sandbox/protocol.ts';
+export type { GuestFunction, GuestWorld, LogLevel } from '../sandbox/protocol.ts';
 export { type Clock, systemClock } from './core/clock.ts';
 export { ERRORS, type ErrorCode, type ErrorRule, type Fault, RuntimeError } from './core/errors.ts';
 export { createRuntime } from './engine.ts';
@@ -16,6 +16,7 @@ export type {
   WorkerOptions,
   WorkerPatch,
   WorkerStatus,
+  WorldCall,
 } from './runtime.ts';
 export type {
   Claimed,

@@ -3,7 +3,7 @@
  * else; engine.ts implements it.
  */
 import type { Adapter } from '../adapters/adapter.ts';
-import type { LogLevel } from '../sandbox/protocol.ts';
+import type { GuestFunction, GuestWorld, LogLevel } from '../sandbox/protocol.ts';
 import type { Clock } from './core/clock.ts';
 import type { ErrorCode } from './core/errors.ts';
 import type { LogRecord, RecordStore, StateChange, StateStore, TickRecord } from './store/contracts.ts';
@@ -86,8 +86,23 @@ export interface RuntimeOptions {
   readonly stateStore?: StateStore;
   readonly recordStore?: RecordStore;
   readonly clock?: Clock;
+  /**
+   * Time and randomness as a worker sees them in one call, for simulation and rehearsal: `Date` and Python's clocks stand still at
+   * `nowMs`, random numbers follow `seed`. Default: the real ones.
+   */
+  readonly world?: (call: WorldCall) => GuestWorld | null;
   /** Lines about the engine itself. Default: nowhere. */
   readonly log?: (level: LogLevel, message: string, fields?: Record<string, unknown>) => void;
+}
+
+/** One call of a worker's function, as {@link RuntimeOptions.world} sees it. */
+export interface WorldCall {
+  /** `workspace/name`. */
+  readonly worker: string;
+  readonly fn: GuestFunction;
+  readonly tick: number;
+  /** Unix ms. */
+  readonly dueAt: number;
 }
 
 /** What a person sees of a worker. Times are Unix ms. */

@@ -203,4 +203,25 @@ declare global {
   function setInterval<A extends unknown[]>(callback: (...args: A) => void, ms?: number, ...args: A): number;
   function clearTimeout(timer: number | undefined): void;
   function clearInterval(timer: number | undefined): void;
+  function queueMicrotask(task: () => void): void;
+  /** Base64 of characters up to U+00FF. */
+  function btoa(data: string): string;
+  function atob(data: string): string;
+  class TextEncoder {
+    readonly encoding: 'utf-8';
+    encode(text?: string): Uint8Array<ArrayBuffer>;
+    encodeInto(text: string, target: Uint8Array): { read: number; written: number };
+  }
+  class TextDecoder {
+    constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
+    readonly encoding: string;
+    decode(bytes?: ArrayBuffer | ArrayBufferView, options?: { stream?: boolean }): string;
+  }
+  interface Crypto {
+    /** Fills the view, at most 65,536 bytes at once, and returns it. */
+    getRandomValues<T extends ArrayBufferView>(view: T): T;
+    randomUUID(): string;
+  }
+  /** Cryptographic randomness; a run with a supplied seed follows that instead. */
+  var crypto: Crypto;
 }

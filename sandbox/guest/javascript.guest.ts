@@ -16,6 +16,7 @@ import {
   parse,
   promiseThen,
 } from './primordials.guest.ts';
+import { installWebGlobals, type WebGlobals } from './web-globals.guest.ts';
 
 type Call = (...args: unknown[]) => unknown;
 
@@ -27,17 +28,21 @@ const NAMES: Readonly<Record<GuestFunction, readonly string[]>> = {
   on_error: ['on_error', 'onError'],
 };
 
-export function createJavascriptDriver(global: typeof globalThis): Driver {
+export function createJavascriptDriver(global: typeof globalThis, seed: ArrayBuffer): Driver {
   const functions = create(null) as Record<string, Call>;
   let ctx: object = {};
+  let core: GuestCore | null = null;
+  let web: WebGlobals | null = null;
   /** What the last run threw: `on_error` gets the very object where it runs in the same sandbox. */
   let lastThrown: { thrown: unknown } | null = null;
 
   return {
-    load(core) {
-      installGlobals(core, global);
-      ctx = createCtx(core);
-      const exports: unknown = evaluate(core.spec.code ?? '');
+    load(given) {
+      core = given;
+      installGlobals(given, global);
+      web = installWebGlobals(global, seed);
+      ctx = createCtx(given);
+      const exports: unknown = evaluate(given.spec.code ?? '');
       const found: GuestFunction[] = [];
       for (const name of keysOf(NAMES) as GuestFunction[]) {
         for (const alias of NAMES[name]) {
@@ -51,6 +56,7 @@ export function createJavascriptDriver(global: typeof globalThis): Driver {
     },
     run(fn, error) {
       const call = functions[fn] as Call;
+      web?.useSeed(core?.world()?.seed ?? null);
       if (fn !== 'on_error') {
         lastThrown = null;
         return apply(call, undefined, [ctx]);

@@ -39,11 +39,16 @@ export interface GuestApi {
 
 const NO_RUN: RunInfo = { tick: 0, intervalMs: null, dueAt: 0, lastTickAt: null, startedBy: 'deploy' };
 
-export function createGuest(ring: SharedArrayBuffer, spill: (text: string | null) => void): GuestApi {
+/** `seed`: random bytes for the guest's own generator, see entropy.guest.ts. */
+export function createGuest(
+  ring: SharedArrayBuffer,
+  spill: (text: string | null) => void,
+  seed: ArrayBuffer,
+): GuestApi {
   const stream = createStream(ring, spill);
   const world = createWorld(globalThis);
   fixStackTraces(globalThis);
-  let driver: Driver = createJavascriptDriver(globalThis);
+  let driver: Driver = createJavascriptDriver(globalThis, seed);
   let core: GuestCore | null = null;
   let calls: Calls | null = null;
   let log: Log | null = null;

@@ -2,7 +2,9 @@
  * One isolated-vm isolate with the prelude inside: the only thing that a cell knows of a guest. SECURITY: no handle of
  * isolated-vm reaches user code; the prelude keeps the spill callback in a closure, and everything else crosses as text.
  */
+import { randomFillSync } from 'node:crypto';
 import ivm from 'isolated-vm';
+import { ENTROPY_SEED_BYTES } from '../guest/entropy.guest.ts';
 import type { GuestError } from '../protocol.ts';
 import { RingReader } from './ring-reader.ts';
 
@@ -76,7 +78,11 @@ export class GuestIsolate {
       });
       const api = (await createGuest.apply(
         undefined,
-        [new ivm.ExternalCopy(ring.buffer).copyInto({ release: true }), spill],
+        [
+          new ivm.ExternalCopy(ring.buffer).copyInto({ release: true }),
+          spill,
+          new ivm.ExternalCopy(randomFillSync(new Uint8Array(ENTROPY_SEED_BYTES)).buffer).copyInto({ release: true }),
+        ],
         { result: { reference: true } },
       )) as ivm.Reference<Record<string, unknown>>;
       createGuest.release();

@@ -20,10 +20,10 @@ export class Parking {
     this.#residentMax = residentMax;
   }
 
-  mayPark(self: WorkerSelf, recyclable: boolean, waitMs: number, resident: number): boolean {
-    if (resident <= this.#residentMax || self.compiled.language !== 'python' || !recyclable) return false;
+  mayPark(self: WorkerSelf, recyclable: boolean, waitMs: number, resident: () => number): boolean {
+    if (self.compiled.language !== 'python' || !recyclable) return false;
     const { schedule } = self.definition.settings;
     const longEnough = schedule.kind === 'cron' || schedule.intervalMs >= INTERVAL_MS_MIN;
-    return longEnough && waitMs > 2 * this.leadMs;
+    return longEnough && waitMs > 2 * this.leadMs && resident() > this.#residentMax;
   }
 }

@@ -5,6 +5,7 @@
 import type {
   GuestError,
   GuestFunction,
+  GuestWorld,
   LoadFailure,
   LoadReport,
   LoadSpec,
@@ -45,6 +46,7 @@ export interface RunOrder {
   readonly graceMs: number;
   readonly info: RunInfo;
   readonly error?: GuestError;
+  readonly world?: GuestWorld;
 }
 
 interface OpenRun {

@@ -1,8 +1,8 @@
 /** What the engine lends to every worker slot. */
-import type { LogLevel } from '../../sandbox/protocol.ts';
+import type { GuestWorld, LogLevel } from '../../sandbox/protocol.ts';
 import type { Dispatcher } from '../bridge/dispatcher.ts';
 import type { Clock } from '../core/clock.ts';
-import type { RuntimeEvents } from '../runtime.ts';
+import type { RuntimeEvents, WorldCall } from '../runtime.ts';
 import type { LogRecord, TickRecord } from '../store/contracts.ts';
 import type { Schedule } from '../workers/definition.ts';
 import type { CellPool } from './cell-pool.ts';
@@ -24,6 +24,8 @@ export interface SlotServices {
   readonly mayPark: (self: WorkerSelf, recyclable: boolean, waitMs: number) => boolean;
   /** A parked worker is loaded this long before it is due, ms. */
   readonly parkLeadMs: number;
+  /** Supplied time and randomness for one call of a worker; null for the real ones. */
+  readonly world: ((call: WorldCall) => GuestWorld | null) | null;
   readonly onTick: (record: TickRecord) => void;
   readonly onLog: (record: LogRecord) => void;
   readonly onState: (event: RuntimeEvents['worker']) => void;

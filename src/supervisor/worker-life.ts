@@ -283,6 +283,8 @@ export class WorkerLife {
   ): Promise<RunResult> {
     const { head, definition, compiled, services } = this.#self;
     const { schedule } = definition.settings;
+    const dueAt = times.dueAt ?? services.clock.wallMs();
+    const world = services.world?.({ worker: this.#self.id, fn, tick: head.tick, dueAt }) ?? null;
     const result = await session.run({
       fn,
       timeoutMs,
@@ -290,11 +292,12 @@ export class WorkerLife {
       info: {
         tick: head.tick,
         intervalMs: schedule.kind === 'interval' ? schedule.intervalMs : null,
-        dueAt: times.dueAt ?? services.clock.wallMs(),
+        dueAt,
         lastTickAt: times.lastTickAt === undefined ? head.lastTickAt : times.lastTickAt,
         startedBy: head.startedBy,
       },
       ...(error === undefined ? {} : { error }),
+      ...(world === null ? {} : { world }),
     });
     if (result.error === null) return result;
     return { ...result, error: { ...result.error, stack: compiled.mapStack(result.error.stack) } };
