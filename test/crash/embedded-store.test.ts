@@ -1,11 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type EmbeddedStores, openEmbeddedStores } from '../../src/store/embedded/open.ts';
 import { createTempFolder, type TempFolder } from '../support/temp-folder.ts';
 
 const CHILD = fileURLToPath(new URL('../support/commit-child.ts', import.meta.url));
+const FULL_DISK_CHILD = fileURLToPath(new URL('../support/full-disk-child.ts', import.meta.url));
 const KILLS = 20;
 const WORKERS = 8;
 /** Of acknowledgements; the kill comes after a random number below it, so at a random place within a group. */
@@ -107,5 +109,18 @@ describe('the embedded store and kill -9', () => {
     await first.close();
     const second = await open(folder.path);
     await second.close();
+  });
+
+  test('refuses commits while the disk is full, loses none that it acknowledged, and resumes by itself', async () => {
+    const limited = ['-c', 'ulimit -f 6000; exec "$0" "$@"', process.execPath, FULL_DISK_CHILD, folder.path];
+    const { stdout } = await promisify(execFile)('sh', limited);
+    const told = JSON.parse(stdout) as { acknowledged: number; refused: number };
+    expect(told).toMatchObject({ codes: ['STORE_UNAVAILABLE'], resumed: true });
+    expect(told.refused).toBeGreaterThan(0);
+    const stores = await open(folder.path);
+    const stored = await stores.state.read('default/greedy');
+    expect(stored?.entries).toHaveLength(told.acknowledged);
+    expect(stored?.revision).toBe(BigInt(told.acknowledged));
+    await stores.close();
   });
 });

@@ -70,7 +70,7 @@ export function unpack(cells: readonly Cell[]): Operation[] {
   const text = (): string => cells[at++] as string;
   const big = (): bigint => cells[at++] as bigint;
   while (at < cells.length) {
-    const code = cells[at++];
+    const code = cells[at++] as number;
     switch (code) {
       case COMMIT: {
         const [worker, epoch, base, commitId, head] = [text(), big(), big(), text(), text()];
@@ -94,7 +94,7 @@ export function unpack(cells: readonly Cell[]): Operation[] {
         operations.push({ kind: 'list' });
         break;
       default:
-        throw new Error(`unknown operation ${String(code)} in a group`);
+        throw new Error(`unknown operation ${code} in a group`);
     }
   }
   return operations;
