@@ -65,7 +65,7 @@ export function createShell(global: Globals, seed: Uint8Array): Shell {
       return shell.timers.setTimer(callback, ms, false, args);
     const id = --lastImmediate;
     live.add(id);
-    Promise.resolve().then(() => {
+    void Promise.resolve().then(() => {
       if (live.delete(id)) callback(...args);
     });
     return id;

@@ -624,6 +624,7 @@ def find_js():
             if type(value).__name__.startswith("Js") and hasattr(value, "constructor"):
                 return value
 def tick(ctx):
+    assert not sys.modules["_pyodide._importhook"].jsfinder.jsproxies
     proxy = find_js()
     assert proxy is not None
     function = proxy.constructor
