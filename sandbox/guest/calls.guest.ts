@@ -4,7 +4,18 @@
  */
 import type { SandboxLimits } from '../protocol.ts';
 import { fault } from './faults.guest.ts';
-import { apply, mapClear, mapDelete, mapEach, mapGet, mapSet, SafeMap, SafePromise } from './primordials.guest.ts';
+import {
+  apply,
+  mapClear,
+  mapDelete,
+  mapEach,
+  mapGet,
+  mapSet,
+  max,
+  min,
+  SafeMap,
+  SafePromise,
+} from './primordials.guest.ts';
 import type { Stream } from './stream.guest.ts';
 
 interface Waiting {
@@ -90,13 +101,14 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
   function forget(): void {
     mapClear(waiting);
     mapClear(timers);
-    stream.open((open = 0));
+    open = 0;
+    stream.open(0);
     timerCount = 0;
   }
 
   const bounded = (ms: unknown): number => {
     const value = typeof ms === 'number' && ms > 0 ? ms : 0;
-    return value < TIMER_MS_MAX ? value : TIMER_MS_MAX;
+    return min(value, TIMER_MS_MAX);
   };
 
   return {
@@ -114,7 +126,7 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
       if (timerCount >= TIMERS_MAX) throw fault('CALL_LIMIT', `At most ${TIMERS_MAX} timers may wait at once.`);
       const id = ++lastId;
       const delay = bounded(ms);
-      const everyMs = repeat ? (delay < 1 ? 1 : delay) : null;
+      const everyMs = repeat ? max(delay, 1) : null;
       mapSet(timers, id, { callback: callback as Timer['callback'], args, everyMs } satisfies Timer);
       timerCount += 1;
       stream.event(['t', id, delay]);

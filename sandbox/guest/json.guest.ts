@@ -1,6 +1,6 @@
 /** State values as JSON, without the silent losses of `JSON.stringify`: what JSON cannot carry is an error that says so. */
 import { fault } from './faults.guest.ts';
-import { charCodeAt, isFinite, SafeMap, SafePromise, SafeSet, stringify } from './primordials.guest.ts';
+import { charCodeAt, isFiniteNumber, SafeMap, SafePromise, SafeSet, stringify } from './primordials.guest.ts';
 
 function refuse(where: string, what: string): never {
   throw fault('STATE_INVALID', `${where} holds ${what}, which JSON cannot carry. Convert it first.`);
@@ -13,7 +13,7 @@ export function encode(value: unknown, where: string, depthMax: number): string 
     text = stringify(value, (key: string, item: unknown) => {
       switch (typeof item) {
         case 'number':
-          return isFinite(item) ? item : refuse(at(where, key), `${item}`);
+          return isFiniteNumber(item) ? item : refuse(at(where, key), `${item}`);
         case 'bigint':
           return refuse(at(where, key), 'a BigInt');
         case 'function':

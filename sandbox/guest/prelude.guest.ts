@@ -69,7 +69,7 @@ export function createGuest(
     };
     try {
       const value = body();
-      if (value instanceof SafePromise) promiseThen(value, end, fail);
+      if (value instanceof SafePromise) void promiseThen(value, end, fail);
       else end(value);
     } catch (thrown) {
       fail(thrown);

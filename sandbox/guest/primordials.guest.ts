@@ -17,11 +17,12 @@ export const keysOf = Object.keys;
 export const defineProperty = Object.defineProperty;
 export const getPrototypeOf = Object.getPrototypeOf;
 export const isArray = Array.isArray;
-export const isFinite = Number.isFinite;
+export const isFiniteNumber = Number.isFinite;
 export const now = Date.now;
 export const random = Math.random;
 export const floor = Math.floor;
 export const max = Math.max;
+export const min = Math.min;
 export const storeAtomic = Atomics.store;
 export const charCodeAt = uncurry(String.prototype.charCodeAt);
 export const slice = uncurry(String.prototype.slice as (this: string, from: number, to?: number) => string);
@@ -48,4 +49,5 @@ export const promiseThen = uncurry(
 export const SafeError = Error;
 export const SafeSet = Set;
 export const SafeString = String;
+// biome-ignore lint/security/noGlobalEval: this is where a worker's own bundle is evaluated, inside its sandbox.
 export const evaluate = globalThis.eval;
