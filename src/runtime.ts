@@ -160,7 +160,7 @@ export interface RuntimeEvents extends Record<string, unknown> {
   readonly cell: {
     readonly pid: number;
     readonly backend: 'isolate' | 'pyodide';
-    readonly event: 'started' | 'ready' | 'ended' | 'killed' | 'lost';
+    readonly event: 'started' | 'ready' | 'ended' | 'lost';
     readonly reason: string | null;
     readonly workers: number;
   };

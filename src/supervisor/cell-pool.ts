@@ -273,16 +273,32 @@ export class CellPool {
         return cell.process.kill(message.message);
       case 'snapshot':
         return cell.process.kill('it broke the protocol: a snapshot nobody asked for');
+      default:
+        return this.#onSeatMessage(cell, message);
     }
+  }
+
+  #onSeatMessage(cell: Cell, message: SandboxMessage): void {
     const seat = cell.seats.get(message.sandbox);
     if (seat === undefined || seat.incarnation !== message.incarnation) return;
-    if (message.kind === 'started') seat.running = true;
-    else if (message.kind === 'settled' || message.kind === 'ended') seat.running = false;
-    else if (message.kind === 'loaded' || message.kind === 'load-failed') seat.running = false;
-    else if (message.kind === 'stuck') {
-      seat.named = message.cause;
-      const what = message.cause === 'memory' ? 'ran out of memory' : 'did not end in time';
-      return cell.process.kill(`a worker in it ${what} and could not be ended otherwise`);
+    switch (message.kind) {
+      case 'started':
+        seat.running = true;
+        break;
+      case 'settled':
+      case 'ended':
+      case 'loaded':
+      case 'load-failed':
+        seat.running = false;
+        break;
+      case 'stuck': {
+        seat.named = message.cause;
+        const what = message.cause === 'memory' ? 'ran out of memory' : 'did not end in time';
+        return cell.process.kill(`a worker in it ${what} and could not be ended otherwise`);
+      }
+      case 'stream':
+      case 'unloaded':
+        break;
     }
     seat.listener.onMessage(message);
   }

@@ -3,7 +3,9 @@ import { Cron } from 'croner';
 
 /** The first slot of the grid `anchor + k * intervalMs` that is later than `after`. */
 export function nextGridSlot(anchor: number, intervalMs: number, after: number): number {
-  const slots = Math.floor((after - anchor) / intervalMs) + 1;
+  // The division is rounded: when `after` is itself a slot it may come out just below it, and that slot would come twice.
+  let slots = Math.floor((after - anchor) / intervalMs) + 1;
+  if (anchor + slots * intervalMs <= after) slots += 1;
   return anchor + slots * intervalMs;
 }
 
@@ -16,6 +18,10 @@ export function skippedSlots(previousDue: number, nextDue: number, intervalMs: n
 export function phaseOf(worker: string, intervalMs: number): number {
   let hash = 2_166_136_261;
   for (let i = 0; i < worker.length; i++) hash = Math.imul(hash ^ worker.charCodeAt(i), 16_777_619);
+  // FNV leaves the high bits of similar names alike (worker-1, worker-2, …): mix them once more (murmur3).
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
+  hash ^= hash >>> 16;
   return ((hash >>> 0) / 4_294_967_296) * intervalMs;
 }
 

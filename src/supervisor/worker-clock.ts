@@ -27,6 +27,8 @@ export class WorkerClock {
   #lastDueMono: number | null = null;
   #lastDueWall: number | null = null;
   #now = false;
+  /** Slots that the tick which comes now stands for, beyond its own. */
+  #missed = 0;
   #due: Due | null = null;
 
   constructor(clock: Clock) {
@@ -59,9 +61,11 @@ export class WorkerClock {
     this.#lastDueMono = lastTickAt === null ? null : this.#slotBefore(monoOf(lastTickAt));
     this.#lastDueWall = lastTickAt;
     this.#now = false;
+    this.#missed = 0;
     if (schedule.kind === 'cron' && schedule.catchUp === 'one' && lastTickAt !== null) {
-      const missed = countCron(schedule.expression, schedule.timezone, lastTickAt, this.#clock.wallMs(), 1);
+      const missed = countCron(schedule.expression, schedule.timezone, lastTickAt, this.#clock.wallMs());
       this.#now = missed > 0;
+      this.#missed = Math.max(0, missed - 1);
     }
   }
 
@@ -82,7 +86,7 @@ export class WorkerClock {
     const now = this.#clock.monoMs();
     const wall = this.#clock.wallMs();
     this.#due = this.#now
-      ? { dueMono: now, dueWall: wall, waitMs: 0, skipped: 0, lookAgain: false }
+      ? { dueMono: now, dueWall: wall, waitMs: 0, skipped: this.#missed, lookAgain: false }
       : schedule.kind === 'interval'
         ? this.#nextInterval(schedule.intervalMs, now, wall)
         : this.#nextCron(schedule, now, wall);
@@ -95,6 +99,7 @@ export class WorkerClock {
     if (due.lookAgain) return false;
     if (this.#now) {
       this.#now = false;
+      this.#missed = 0;
       this.#lastDueWall = due.dueWall;
       this.#lastDueMono = this.#slotBefore(due.dueMono);
       return true;
