@@ -49,6 +49,7 @@ export class WorkerClock {
     this.#anchorMono = this.#clock.monoMs() + phase;
     this.#lastDueMono = null;
     this.#lastDueWall = null;
+    this.#missed = 0;
     this.#due = null;
     return this.#clock.wallMs() + phase;
   }
