@@ -43,6 +43,7 @@ export class Ledger {
   #flying: readonly Waiter[] = [];
   #lost: RuntimeError | null = null;
   #away = false;
+  #cancelRetry: () => void = () => undefined;
   readonly #sizes = new Map<string, number>();
   #bytes = 0;
 
@@ -131,9 +132,7 @@ export class Ledger {
         if (!this.#away) this.#o.onStore(true, reason);
         this.#away = true;
         const pause = RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] as number;
-        this.#o.clock.after(pause, () => {
-          if (this.#lost === null) this.#send(commit, attempt + 1);
-        });
+        if (this.#lost === null) this.#cancelRetry = this.#o.clock.after(pause, () => this.#send(commit, attempt + 1));
       },
     );
   }
@@ -165,6 +164,7 @@ export class Ledger {
   close(error: RuntimeError): void {
     if (this.#lost !== null) return;
     this.#lost = error;
+    this.#cancelRetry();
     for (const waiter of [...this.#flying, ...this.#waiters.splice(0)]) waiter.reject(error);
     this.#flying = [];
     if (error.code !== 'STOPPED') this.#o.onLost(error);

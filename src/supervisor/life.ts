@@ -40,7 +40,7 @@ export const TRANSITIONS: Readonly<Record<WorkerState, readonly WorkerState[]>> 
   ticking: ['waiting', 'handling', 'recovering', 'paused', 'stopping', 'failed'],
   handling: ['waiting', 'backoff', 'recovering', 'paused', 'stopping', 'failed'],
   recovering: ['loading', 'paused', 'stopping', 'failed'],
-  paused: ['setup', 'ticking', 'handling', 'loading', 'waiting', 'stopping', 'recovering'],
+  paused: ['setup', 'backoff', 'ticking', 'handling', 'loading', 'waiting', 'stopping', 'recovering'],
   parked: ['loading', 'stopping'],
   stopping: ['stopped', 'failed', 'invalid'],
   failed: ['loading', 'stopping'],
