@@ -75,7 +75,7 @@ export function renderWorker(change: RuntimeEvents['worker']): Rendered | undefi
 export function renderCell(cell: RuntimeEvents['cell']): Rendered {
   const reason = cell.reason === null ? '' : `: ${firstLine(cell.reason)}`;
   const workers = cell.workers === 0 ? '' : `, ${cell.workers} worker${cell.workers === 1 ? '' : 's'}`;
-  const bad = cell.event === 'lost' || cell.event === 'killed';
+  const bad = cell.event === 'lost';
   return {
     who: `cell ${cell.pid}`,
     what: 'cell',
