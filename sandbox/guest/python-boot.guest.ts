@@ -66,7 +66,7 @@ export async function bootPyodide(shell: Shell, parts: BootParts, final: boolean
       packageBaseUrl: '/',
       env: { HOME: '/home/worker', PYTHONINSPECT: '', TZ: 'UTC', LANG: 'C.UTF-8' },
       // SECURITY: works once. Pyodide keeps its options; a second call with a forged heap would get hold of the snapshot that
-      // all sandboxes of the cell share (test/integration/python-guest.test.ts).
+      // all sandboxes of the cell share (test/integration/python-runs.test.ts).
       createPyodideModule: async (settings: object) => {
         const create = createModule;
         const memory = snapshot;

@@ -4,7 +4,7 @@
  *
  * SECURITY: a worker can reach these functions and call them with anything. What they pass on to the core is of the right type
  * and, where it says JSON, is JSON: a message that the node does not understand would end the cell, and its neighbours with it
- * (test/integration/python-guest.test.ts).
+ * (test/integration/python-runs.test.ts).
  */
 import type { LogLevel } from '../protocol.ts';
 import type { CodedError, GuestCore } from './contract.guest.ts';

@@ -38,7 +38,7 @@ export function openWasm(global: Record<string, unknown>, mainModule: object): v
 /**
  * SECURITY: the sandbox's memory limit rests on this. Pyodide's own memory cannot outgrow its limit (the maximum is written
  * into the module, see pyodide/wasm-limits.ts); after this call no other WebAssembly memory, resizable buffer or shared
- * buffer can be made, and tables grow only a little (test/integration/python-guest.test.ts).
+ * buffer can be made, and tables grow only a little (test/integration/python-runs.test.ts).
  */
 export function closeWasm(global: Record<string, unknown>): void {
   const wasm = global['WebAssembly'] as WasmApi;

@@ -3,7 +3,7 @@
  * its sandboxes share without copies; `boot` then makes an interpreter in an isolate that is given to it.
  *
  * SECURITY: no callback of the cell goes into the isolate. Entropy goes in once, as bytes; everything else is the prelude's
- * (test/integration/python-guest.test.ts).
+ * (test/integration/python-runs.test.ts).
  */
 import { createHash, randomFillSync } from 'node:crypto';
 import { ENTROPY_SEED_BYTES } from '../guest/entropy.guest.ts';

@@ -1,5 +1,6 @@
 /** A cell in small: real isolates, the real prelude and the real driver, answered by a test instead of a node. */
 import { build } from 'esbuild';
+import { afterEach } from 'vitest';
 import { type EntryPoint, GuestIsolate, type SliceEnd } from '../../sandbox/isolate/guest-isolate.ts';
 import { ivm } from '../../sandbox/isolate/ivm.ts';
 import type {
@@ -281,4 +282,31 @@ export class PythonGuest {
     const at = delayMs > 0 ? Date.now() + delayMs : 0;
     this.#due.push({ at, enter: () => this.guest.enter(entry, args, timeoutMs) });
   }
+}
+
+/** Loads guests that the test's end disposes of. */
+export function useGuests(): {
+  load(files: string | Record<string, string>, more?: Partial<LoadSpec>): Promise<[PythonGuest, RunEnd]>;
+  loaded(files: string | Record<string, string>, more?: Partial<LoadSpec>): Promise<PythonGuest>;
+} {
+  const guests: PythonGuest[] = [];
+  afterEach(() => {
+    for (const guest of guests.splice(0)) guest.dispose();
+  });
+  const load = async (
+    files: string | Record<string, string>,
+    more?: Partial<LoadSpec>,
+  ): Promise<[PythonGuest, RunEnd]> => {
+    const [guest, end] = await PythonGuest.load(files, more);
+    guests.push(guest);
+    return [guest, end];
+  };
+  return {
+    load,
+    async loaded(files, more) {
+      const [guest, end] = await load(files, more);
+      if (end.kind !== 'ok') throw new Error(`the worker does not load: ${end.error?.stack}`);
+      return guest;
+    },
+  };
 }
