@@ -279,8 +279,15 @@ export class CellPool {
   }
 
   #onSeatMessage(cell: Cell, message: SandboxMessage): void {
-    const seat = cell.seats.get(message.sandbox);
-    if (seat === undefined || seat.incarnation !== message.incarnation) return;
+    const found = cell.seats.get(message.sandbox);
+    const seat = found?.incarnation === message.incarnation ? found : undefined;
+    if (message.kind === 'stuck') {
+      // Also for one that was given back already: its thread would spin in the cell for ever.
+      if (seat !== undefined) seat.named = message.cause;
+      const what = message.cause === 'memory' ? 'ran out of memory' : 'did not end in time';
+      return cell.process.kill(`a worker in it ${what} and could not be ended otherwise`);
+    }
+    if (seat === undefined) return;
     switch (message.kind) {
       case 'started':
         seat.running = true;
@@ -291,11 +298,6 @@ export class CellPool {
       case 'load-failed':
         seat.running = false;
         break;
-      case 'stuck': {
-        seat.named = message.cause;
-        const what = message.cause === 'memory' ? 'ran out of memory' : 'did not end in time';
-        return cell.process.kill(`a worker in it ${what} and could not be ended otherwise`);
-      }
       case 'stream':
       case 'unloaded':
         break;

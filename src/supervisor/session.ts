@@ -56,6 +56,8 @@ interface OpenRun {
   /** Monotonic; null while the cell has not entered it. */
   startedAt: number | null;
   heldMs: number;
+  /** Monotonic; the run's clock stands still since then. */
+  heldSince: number | null;
   /** Made when the first call asks for it. */
   abort: AbortController | null;
   readonly resolve: (result: RunResult) => void;
@@ -140,7 +142,16 @@ export class Session {
     return new Promise((resolve) => {
       if (this.#over || this.#run !== null) return resolve(NOT_RUN);
       const id = ++this.#lastRun;
-      this.#run = { id, order, sentAt: this.#clock.monoMs(), startedAt: null, heldMs: 0, abort: null, resolve };
+      this.#run = {
+        id,
+        order,
+        sentAt: this.#clock.monoMs(),
+        startedAt: null,
+        heldMs: 0,
+        heldSince: null,
+        abort: null,
+        resolve,
+      };
       this.#handle?.send({ kind: 'run', run: id, ...order });
     });
   }
@@ -150,11 +161,15 @@ export class Session {
   }
 
   hold(): void {
-    if (this.#run !== null) this.#handle?.send({ kind: 'hold', run: this.#run.id });
+    if (this.#run === null) return;
+    this.#run.heldSince ??= this.#clock.monoMs();
+    this.#handle?.send({ kind: 'hold', run: this.#run.id });
   }
 
   held(ms: number): void {
-    if (this.#run !== null) this.#run.heldMs += ms;
+    if (this.#run === null) return;
+    this.#run.heldMs += ms;
+    this.#run.heldSince = null;
   }
 
   cancel(): void {
@@ -176,7 +191,7 @@ export class Session {
   /** The engine's own watchdog behind the cell's: kills the cell of a run that should long have ended. */
   checkOverdue(): void {
     const run = this.#run;
-    if (run === null) return;
+    if (run === null || run.heldSince !== null) return;
     const now = this.#clock.monoMs();
     if (run.startedAt === null) {
       if (now - run.sentAt > UNSTARTED_MS) this.#handle?.killCell('it did not start a run');

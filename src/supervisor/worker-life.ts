@@ -37,6 +37,8 @@ export class WorkerLife {
   #ending: 'stop' | 'suspend' | null = null;
   #failure: Failure | null = null;
   #reload: string | null = null;
+  /** Why the next sandbox is needed; null for the first one of a life. */
+  #cause: string | null = null;
   #tries = 0;
   #suspectSince: number | null = null;
   #midCommitScheduled = false;
@@ -145,6 +147,7 @@ export class WorkerLife {
         this.#session = opened.session;
         this.#prepared = false;
         this.#reload = null;
+        if (this.#cause !== null) self.update({ startedBy: this.#cause });
         return this.#adviseOnGlobals(opened.session);
       case 'lost':
         self.to('recovering', opened.loss.reason);
@@ -226,7 +229,7 @@ export class WorkerLife {
     if (this.#reload !== null) return this.#recycle(this.#reload);
     const due = self.clock.next(self.definition.settings.schedule);
     if (self.services.mayPark(self, this.recyclable, due.waitMs)) {
-      this.#dropSession();
+      this.#dropSession('parked');
       self.to('parked', null);
       await this.#sleep(Math.max(0, due.waitMs - self.services.parkLeadMs));
       return;
@@ -319,7 +322,7 @@ export class WorkerLife {
   #afterRun(result: RunResult): void {
     if (result.loss !== null) this.#judge(result.loss);
     if (!result.intact) {
-      this.#dropSession();
+      this.#dropSession(result.loss === null ? result.outcome : 'cell-lost');
       if (this.#ending === null) this.#self.to('recovering', result.error?.message ?? null);
       return;
     }
@@ -354,6 +357,7 @@ export class WorkerLife {
   #onIdleLoss(loss: CellLoss, session: Session): void {
     if (this.#session !== session) return;
     this.#judge(loss);
+    this.#cause = 'cell-lost';
     this.#wake?.('lost');
   }
 
@@ -367,12 +371,13 @@ export class WorkerLife {
   }
 
   #recycle(reason: string): void {
-    this.#dropSession();
+    this.#dropSession('recycled');
     this.#tries = 0;
     this.#self.to('loading', reason);
   }
 
-  #dropSession(): void {
+  #dropSession(cause: string | null = null): void {
+    this.#cause = cause ?? this.#cause;
     this.#session?.close();
     this.#session = null;
     this.#prepared = false;
