@@ -6,14 +6,13 @@
 import type { GuestError, StreamEntry } from '../../sandbox/protocol.ts';
 import { toRuntimeError } from '../core/errors.ts';
 import { TIMEOUT_GRACE_MS } from '../core/limits.ts';
+import { Alarm } from './alarm.ts';
 import type { CellLoss, CellPurpose } from './cell-pool.ts';
 import { loadSpec } from './load-spec.ts';
 import { type OpenResult, type RunResult, Session } from './session.ts';
 import { describeError, failureLine, isBlamed, tickRecord } from './tick-report.ts';
 import type { Due } from './worker-clock.ts';
 import type { WorkerSelf } from './worker-self.ts';
-
-type Wake = 'due' | 'changed' | 'lost' | 'end';
 
 /** A run that failed and whose `on_error` has not been called yet. */
 interface Failure {
@@ -31,9 +30,9 @@ const REASON_CHARS = 2_000;
 
 export class WorkerLife {
   readonly #self: WorkerSelf;
+  readonly #alarm: Alarm;
   #session: Session | null = null;
   #prepared = false;
-  #wake: ((why: Wake) => void) | null = null;
   #ending: 'stop' | 'suspend' | null = null;
   #failure: Failure | null = null;
   #reload: string | null = null;
@@ -45,6 +44,7 @@ export class WorkerLife {
 
   constructor(self: WorkerSelf) {
     this.#self = self;
+    this.#alarm = new Alarm(self.services.scheduler, self.services.clock);
   }
 
   get cellPid(): number | null {
@@ -65,7 +65,7 @@ export class WorkerLife {
   /** Asks for the end; {@link live} resolves when it has come. `suspend` keeps the wish to run. */
   end(how: 'stop' | 'suspend'): void {
     this.#ending = this.#ending === 'stop' ? 'stop' : how;
-    this.#wake?.('end');
+    this.#alarm.wake('end');
   }
 
   /** Cuts the run in flight. */
@@ -76,7 +76,7 @@ export class WorkerLife {
   /** Settings changed; with `reload` the sandbox must be made anew before the next tick. */
   changed(reload: boolean): void {
     if (reload) this.#reload = 'new settings';
-    this.#wake?.('changed');
+    this.#alarm.wake('changed');
   }
 
   checkOverdue(): void {
@@ -234,7 +234,7 @@ export class WorkerLife {
       await this.#sleep(Math.max(0, due.waitMs - self.services.parkLeadMs));
       return;
     }
-    const why = await this.#waitUntil(due.dueMono);
+    const why = await this.#alarm.until(due.dueMono);
     if (!session.alive && this.#ending === null) return self.to('recovering', self.reason);
     if (why === 'due' && self.clock.take(due)) await this.#tick(session, due);
   }
@@ -358,7 +358,7 @@ export class WorkerLife {
     if (this.#session !== session) return;
     this.#judge(loss);
     this.#cause = 'cell-lost';
-    this.#wake?.('lost');
+    this.#alarm.wake('lost');
   }
 
   #adviseOnGlobals(session: Session): void {
@@ -383,20 +383,8 @@ export class WorkerLife {
     this.#prepared = false;
   }
 
-  #waitUntil(dueMono: number): Promise<Wake> {
-    return new Promise((resolve) => {
-      const armed = this.#self.services.scheduler.arm(dueMono, () => done('due'));
-      const done = (why: Wake): void => {
-        this.#wake = null;
-        this.#self.services.scheduler.disarm(armed);
-        resolve(why);
-      };
-      this.#wake = done;
-    });
-  }
-
   async #sleep(ms: number): Promise<void> {
-    if (this.#ending === null) await this.#waitUntil(this.#self.services.clock.monoMs() + ms);
+    if (this.#ending === null) await this.#alarm.sleep(ms);
   }
 }
 

@@ -1,0 +1,38 @@
+/** The one thing a life waits on: a moment on the scheduler, or somebody who wakes it before. */
+import type { Clock } from '../core/clock.ts';
+import type { Scheduler } from './scheduler.ts';
+
+export type Wake = 'due' | 'changed' | 'lost' | 'end';
+
+export class Alarm {
+  readonly #scheduler: Scheduler;
+  readonly #clock: Clock;
+  #wake: ((why: Wake) => void) | null = null;
+
+  constructor(scheduler: Scheduler, clock: Clock) {
+    this.#scheduler = scheduler;
+    this.#clock = clock;
+  }
+
+  /** Resolves with `due` at the given monotonic time, or earlier with the reason of {@link wake}. */
+  until(dueMono: number): Promise<Wake> {
+    return new Promise((resolve) => {
+      const armed = this.#scheduler.arm(dueMono, () => done('due'));
+      const done = (why: Wake): void => {
+        this.#wake = null;
+        this.#scheduler.disarm(armed);
+        resolve(why);
+      };
+      this.#wake = done;
+    });
+  }
+
+  sleep(ms: number): Promise<Wake> {
+    return this.until(this.#clock.monoMs() + ms);
+  }
+
+  /** Ends the wait, if there is one. */
+  wake(why: Wake): void {
+    this.#wake?.(why);
+  }
+}
