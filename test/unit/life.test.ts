@@ -103,7 +103,7 @@ describe('the one method that changes the state', () => {
   });
 
   test('a store that goes away pauses, and one that is back goes on where it was', () => {
-    for (const state of STATES) {
+    for (const state of STATES.filter((name) => name !== 'paused')) {
       const { self } = workerIn(state);
       self.onStoreAway(true, 'the disk is full');
       expect(self.state).toBe(isLegal(state, 'paused') ? 'paused' : state);

@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Slots } from '../../sandbox/cell/slots.ts';
+
+interface Guest {
+  readonly name: string;
+}
+
+function drain(slots: Slots<Guest>): string[] {
+  const names: string[] = [];
+  for (let guest = slots.next(); guest !== undefined; guest = slots.next()) names.push(guest.name);
+  return names;
+}
+
+describe('the slots of a cell', () => {
+  test('run as many guests at once as there are slots, first come first served', () => {
+    const slots = new Slots<Guest>(2);
+    const guests = ['a', 'b', 'c', 'd'].map((name) => ({ name }));
+    for (const guest of guests) slots.enqueue(guest);
+    expect(drain(slots)).toEqual(['a', 'b']);
+    slots.release(guests[1] as Guest, true);
+    expect(drain(slots)).toEqual(['c']);
+  });
+
+  test('a slow slice gives its slot to the next and counts in the slow lane', () => {
+    const slots = new Slots<Guest>(1);
+    const [slow, quick] = [{ name: 'slow' }, { name: 'quick' }];
+    slots.enqueue(slow);
+    slots.enqueue(quick);
+    expect(drain(slots)).toEqual(['slow']);
+    slots.tooSlow(slow);
+    expect(drain(slots)).toEqual(['quick']);
+  });
+
+  test('at most two guests are in the slow lane; a third keeps its slot', () => {
+    const slots = new Slots<Guest>(3);
+    const slow = ['a', 'b', 'c'].map((name) => ({ name }));
+    for (const guest of slow) slots.enqueue(guest);
+    expect(drain(slots)).toEqual(['a', 'b', 'c']);
+    for (const guest of slow) slots.tooSlow(guest);
+    for (const name of ['x', 'y', 'z']) slots.enqueue({ name });
+    expect(drain(slots)).toEqual(['x', 'y']);
+  });
+
+  test('a guest that was slow last time starts in the slow lane, and one that behaves comes back', () => {
+    const slots = new Slots<Guest>(1);
+    const guest = { name: 'guest' };
+    const other = { name: 'other' };
+    slots.enqueue(guest);
+    drain(slots);
+    slots.tooSlow(guest);
+    slots.release(guest, false);
+    slots.enqueue(guest);
+    slots.enqueue(other);
+    expect(drain(slots)).toEqual(['other', 'guest']);
+    slots.release(guest, true);
+    slots.enqueue(guest);
+    expect(drain(slots)).toEqual([]);
+    slots.release(other, true);
+    expect(drain(slots)).toEqual(['guest']);
+  });
+
+  test('fewer slots take effect as guests come back, and there is always one', () => {
+    const slots = new Slots<Guest>(2);
+    const guests = ['a', 'b', 'c'].map((name) => ({ name }));
+    for (const guest of guests) slots.enqueue(guest);
+    drain(slots);
+    slots.resize(0);
+    slots.release(guests[0] as Guest, true);
+    expect(drain(slots)).toEqual([]);
+    slots.release(guests[1] as Guest, true);
+    expect(drain(slots)).toEqual(['c']);
+  });
+
+  test('never lose a guest or a slot, whatever is slow and in whatever order they come back', () => {
+    const step = fc.record({ kind: fc.constantFrom('enter', 'slow', 'back'), which: fc.nat(50), quick: fc.boolean() });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 200 }), (count, list) => {
+        const slots = new Slots<Guest>(count);
+        const guests = Array.from({ length: 10 }, (_, n) => ({ name: String(n) }));
+        const queued = new Set<Guest>();
+        const running = new Set<Guest>();
+        const grant = (): void => {
+          for (let guest = slots.next(); guest !== undefined; guest = slots.next()) {
+            expect(queued.delete(guest)).toBe(true);
+            running.add(guest);
+          }
+          expect(running.size).toBeLessThanOrEqual(count + 2);
+        };
+        for (const { kind, which, quick } of list) {
+          const guest = guests[which % guests.length] as Guest;
+          if (kind === 'enter' && !queued.has(guest) && !running.has(guest)) {
+            queued.add(guest);
+            slots.enqueue(guest);
+          } else if (kind === 'slow' && running.has(guest)) slots.tooSlow(guest);
+          else if (kind === 'back' && running.delete(guest)) slots.release(guest, quick);
+          grant();
+        }
+        // Everything comes back in the end: nobody waits for ever.
+        for (let rounds = 0; running.size > 0 || queued.size > 0; rounds++) {
+          expect(rounds).toBeLessThan(30);
+          for (const guest of running) {
+            running.delete(guest);
+            slots.release(guest, true);
+          }
+          grant();
+        }
+      }),
+    );
+  });
+});
