@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PYTHON_PRELUDE_FILES } from '../protocol.ts';
 
 export interface PyodideFiles {
   readonly version: string;
@@ -43,8 +44,7 @@ export function readPyodideFiles(folder = pyodideFolder()): PyodideFiles {
 
 /** What becomes the module `tick_runtime`: several files, one namespace. */
 export function readPythonPrelude(): string {
-  const files = ['ctx_guest.py', 'imports_guest.py', 'worker_guest.py'];
-  return files
-    .map((name) => readFileSync(fileURLToPath(new URL(`../guest/${name}`, import.meta.url)), 'utf8'))
-    .join('\n');
+  return PYTHON_PRELUDE_FILES.map((name) =>
+    readFileSync(fileURLToPath(new URL(`../guest/${name}`, import.meta.url)), 'utf8'),
+  ).join('\n');
 }
