@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { entryUrl } from './entry.mjs';
 
 const NODE_MAJOR = 26;
 const NODE_PACKAGES = {
@@ -24,8 +25,7 @@ const LIFELINE_FD = 3;
 const own = fileURLToPath(import.meta.url);
 
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR) {
-  const built = new URL('../dist/src/cli/main.js', import.meta.url);
-  const { main } = await import(existsSync(built) ? built.href : new URL('../src/cli/main.ts', import.meta.url).href);
+  const { main } = await import(entryUrl('cli/main'));
   await main(process.argv.slice(2));
 } else {
   const binary = findBinary();

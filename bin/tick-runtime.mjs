@@ -1,5 +1,5 @@
 /** The library: `import { createRuntime } from 'tick-runtime'`. Plain JavaScript, so that an older Node gets a sentence. */
-import { existsSync } from 'node:fs';
+import { entryUrl } from './entry.mjs';
 
 const NODE_MAJOR = 26;
 
@@ -10,7 +10,4 @@ if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR) {
   throw error;
 }
 
-const built = new URL('../dist/src/index.js', import.meta.url);
-const engine = await import(existsSync(built) ? built.href : new URL('../src/index.ts', import.meta.url).href);
-
-export const { createRuntime, RuntimeError, ERRORS } = engine;
+export const { createRuntime, RuntimeError, ERRORS, systemClock } = await import(entryUrl('index'));

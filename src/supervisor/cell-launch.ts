@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MODULE_ENDING } from '../core/module-ending.ts';
 import { pinnedNodeBinary } from '../core/node-binary.ts';
 import type { CellLaunch } from './cell-process.ts';
 
@@ -30,7 +31,7 @@ export function cellLaunch(readable: readonly string[] = []): CellLaunch {
       '--disable-warning=PERM0001',
       '--disable-warning=ExperimentalWarning',
       ...reads.map((path) => `--allow-fs-read=${path}`),
-      join(root, 'sandbox', 'cell', 'main.ts'),
+      join(root, 'sandbox', 'cell', `main${MODULE_ENDING}`),
     ],
   };
 }

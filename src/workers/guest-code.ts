@@ -1,13 +1,14 @@
 /** The code that runs inside of sandboxes beside the user's: bundled from its TypeScript, or read from the built package. */
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PYTHON_PRELUDE_FILES } from '../../sandbox/protocol.ts';
+import { MODULE_ENDING } from '../core/module-ending.ts';
 import { BUNDLE_OPTIONS } from './bundle.ts';
 import { withCompiler } from './esbuild-service.ts';
 import { wrapExport } from './script.ts';
 
-/** Scripts whose completion value is the function that the guest file exports; `pythonPrelude` is Python. */
+/** Scripts whose completion value is the function that the guest file exports; `pythonPrelude` is all of our Python. */
 export interface GuestCode {
   readonly prelude: string;
   readonly shell: string;
@@ -15,23 +16,24 @@ export interface GuestCode {
   readonly pythonPrelude: string;
 }
 
-const SOURCES = new URL('../../sandbox/guest/', import.meta.url);
-const BUILT = new URL('../../dist/guest/', import.meta.url);
+const FOLDER = new URL('../../sandbox/guest/', import.meta.url);
+
+/** Guest file → the function it exports; the build (tools/build.mjs) writes each as `<file>.js` into the same folder. */
+export const GUEST_SCRIPTS = { prelude: 'createGuest', shell: 'createShell', python: 'createPython' } as const;
 
 export async function bundleGuest(): Promise<GuestCode> {
   const [prelude, shell, python, pythonPrelude] = await Promise.all([
-    guestScript('prelude', 'createGuest'),
-    guestScript('shell', 'createShell'),
-    guestScript('python', 'createPython'),
-    readFile(new URL('ctx_guest.py', SOURCES), 'utf8'),
+    guestScript('prelude'),
+    guestScript('shell'),
+    guestScript('python'),
+    Promise.all(PYTHON_PRELUDE_FILES.map((name) => readFile(new URL(name, FOLDER), 'utf8'))),
   ]);
-  return { prelude, shell, python, pythonPrelude };
+  return { prelude, shell, python, pythonPrelude: pythonPrelude.join('\n') };
 }
 
-async function guestScript(name: string, exportName: string): Promise<string> {
-  const built = new URL(`${name}.js`, BUILT);
-  if (existsSync(built)) return readFile(built, 'utf8');
-  return bundleGuestFile(fileURLToPath(new URL(`${name}.guest.ts`, SOURCES)), exportName);
+async function guestScript(name: keyof typeof GUEST_SCRIPTS): Promise<string> {
+  if (MODULE_ENDING === '.js') return readFile(new URL(`${name}.js`, FOLDER), 'utf8');
+  return bundleGuestFile(fileURLToPath(new URL(`${name}.guest.ts`, FOLDER)), GUEST_SCRIPTS[name]);
 }
 
 /** One of our own guest files as a classic script; its completion value is the named export. */

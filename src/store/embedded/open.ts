@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { CleanupStack } from '../../core/cleanup.ts';
 import { RuntimeError } from '../../core/errors.ts';
 import { MiB } from '../../core/limits.ts';
+import { MODULE_ENDING } from '../../core/module-ending.ts';
 import type { RecordStore, StateStore } from '../contracts.ts';
 import { lockFolder } from './lock.ts';
 import { EmbeddedRecordStore } from './record-client.ts';
@@ -45,7 +46,7 @@ export async function openEmbeddedStores({ dataDir, retention, log }: EmbeddedOp
     const lock = lockFolder(dataDir);
     cleanup.push('the lock of the data folder', () => lock.release());
     const stateFile = join(dataDir, 'state.db');
-    const state = await EmbeddedStateStore.open({ spawn: () => spawn('./state-thread.ts', { file: stateFile }), log });
+    const state = await EmbeddedStateStore.open({ spawn: () => spawn('state-thread', { file: stateFile }), log });
     cleanup.push('the state store', () => state.close());
     const recordOptions: RecordDatabaseOptions = {
       file: join(dataDir, 'records.db'),
@@ -56,7 +57,7 @@ export async function openEmbeddedStores({ dataDir, retention, log }: EmbeddedOp
       logBytes: retention?.logBytes ?? 256 * MiB,
       logDays: retention?.logDays ?? 30,
     };
-    const records = await EmbeddedRecordStore.open({ spawn: () => spawn('./record-thread.ts', recordOptions), log });
+    const records = await EmbeddedRecordStore.open({ spawn: () => spawn('record-thread', recordOptions), log });
     cleanup.push('the record store', () => records.close());
     let closed: Promise<void> | undefined;
     return {
@@ -85,6 +86,6 @@ function createFolder(dataDir: string): void {
 }
 
 /** The threads need nothing of the environment. */
-function spawn(entry: './state-thread.ts' | './record-thread.ts', workerData: unknown): Worker {
-  return new Worker(new URL(entry, import.meta.url), { workerData, env: {}, name: entry.slice(2, -3) });
+function spawn(name: 'state-thread' | 'record-thread', workerData: unknown): Worker {
+  return new Worker(new URL(`./${name}${MODULE_ENDING}`, import.meta.url), { workerData, env: {}, name });
 }
