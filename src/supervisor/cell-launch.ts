@@ -1,27 +1,28 @@
 /** How a cell is started. SECURITY: these flags are the wall behind isolated-vm; the cell refuses to run without them. */
+import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { RuntimeError } from '../core/errors.ts';
 import { MODULE_ENDING } from '../core/module-ending.ts';
 import { pinnedNodeBinary } from '../core/node-binary.ts';
 import type { CellLaunch } from './cell-process.ts';
 
-const require = createRequire(import.meta.url);
 const here = dirname(fileURLToPath(import.meta.url));
 
 /** `readable`: further files that this cell may read, such as the Python snapshot. */
 export function cellLaunch(readable: readonly string[] = []): CellLaunch {
   const root = join(here, '..', '..');
-  const folder = (name: string, file = 'package.json'): string => dirname(require.resolve(`${name}/${file}`));
-  const reads = [
+  const isolatedVm = packageReads('isolated-vm', here);
+  const reads = new Set([
     join(root, 'sandbox'),
     join(root, 'package.json'),
-    folder('isolated-vm'),
-    folder('node-gyp-build'),
-    folder('pyodide'),
+    ...isolatedVm.paths,
+    ...packageReads('node-gyp-build', isolatedVm.real).paths,
+    ...packageReads('pyodide', here).paths,
     '/etc/alpine-release',
     ...readable,
-  ];
+  ]);
   return {
     command: pinnedNodeBinary(),
     args: [
@@ -30,8 +31,30 @@ export function cellLaunch(readable: readonly string[] = []): CellLaunch {
       '--allow-addons',
       '--disable-warning=PERM0001',
       '--disable-warning=ExperimentalWarning',
-      ...reads.map((path) => `--allow-fs-read=${path}`),
+      ...Array.from(reads, (path) => `--allow-fs-read=${path}`),
       join(root, 'sandbox', 'cell', `main${MODULE_ENDING}`),
     ],
   };
+}
+
+interface PackageReads {
+  /** Its folder, links followed. */
+  readonly real: string;
+  readonly paths: readonly string[];
+}
+
+/**
+ * What must be readable for a module in `from` to find and load a package. Node checks the name that it reads by: the one under
+ * which the package is found and the real one, which differ where node_modules has links (pnpm). `require` also looks into
+ * each nearer node_modules that exists, where a refusal would end the search.
+ */
+function packageReads(name: string, from: string): PackageReads {
+  const candidates = createRequire(join(from, 'index.js')).resolve.paths(name) ?? [];
+  const folders = candidates.map((path) => join(path, name));
+  const at = folders.findIndex((folder) => existsSync(join(folder, 'package.json')));
+  const found = folders[at];
+  if (found === undefined) throw new RuntimeError('CELL_START_FAILED', `The package ${name} is missing; run npm ci.`);
+  const real = realpathSync(found);
+  const nearer = folders.slice(0, at).filter((folder) => existsSync(dirname(folder)));
+  return { real, paths: [...nearer.map((folder) => join(folder, 'package.json')), found, real] };
 }
