@@ -5,16 +5,19 @@
 import type { SandboxLimits } from '../protocol.ts';
 import { fault } from './faults.guest.ts';
 import {
+  append,
   apply,
   mapClear,
   mapDelete,
   mapEach,
   mapGet,
   mapSet,
+  mapSize,
   max,
   min,
   SafeMap,
   SafePromise,
+  slice,
 } from './primordials.guest.ts';
 import type { Stream } from './stream.guest.ts';
 
@@ -23,6 +26,8 @@ interface Waiting {
   readonly reject: (error: Error) => void;
   /** The run does not end before these have settled. */
   readonly holds: boolean;
+  /** Of its arguments. */
+  readonly chars: number;
 }
 
 interface Timer {
@@ -33,6 +38,11 @@ interface Timer {
 
 const TIMER_MS_MAX = 3_600_000;
 const TIMERS_MAX = 1_000;
+/** Calls and sleeps that wait at the same time. */
+const WAITING_MAX = 10_000;
+const NAME_CHARS_MAX = 256;
+/** Arguments of all open calls together, in units of the limit of one: the cell holds them until they are written. */
+const OPEN_ARGUMENTS_MAX = 2;
 
 export interface Calls {
   call(capability: string, argsJson: string): Promise<string>;
@@ -53,11 +63,12 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
   const timers = new SafeMap<number, Timer>() as Map<unknown, unknown>;
   let lastId = 0;
   let open = 0;
+  let openChars = 0;
   let made = 0;
   let timerCount = 0;
   let phase: 'idle' | 'running' | 'expired' = 'idle';
 
-  function wait(holds: boolean, announce: (id: number) => void): Promise<string> {
+  function wait(holds: boolean, announce: (id: number) => void, chars = 0): Promise<string> {
     return new SafePromise<string>((resolve, reject) => {
       if (phase === 'expired') return reject(fault('TICK_TIMEOUT', 'The time of this call is over.'));
       if (phase === 'idle')
@@ -66,12 +77,19 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
         return reject(fault('CALL_LIMIT', `At most ${limits.callsOpen} calls may be open at once; await some first.`));
       if (holds && made >= limits.callsPerTick)
         return reject(fault('CALL_LIMIT', `At most ${limits.callsPerTick} calls are allowed in one tick.`));
+      if (mapSize(waiting as Map<never, never>) >= WAITING_MAX)
+        return reject(fault('CALL_LIMIT', `At most ${WAITING_MAX} things may be waited for at once.`));
+      if (chars > limits.callJsonBytes)
+        return reject(fault('OUTPUT_LIMIT', `The arguments of a call have at most ${limits.callJsonBytes} bytes.`));
+      if (openChars + chars > OPEN_ARGUMENTS_MAX * limits.callJsonBytes)
+        return reject(fault('CALL_LIMIT', 'The arguments of the open calls are too large together; await some first.'));
+      openChars += chars;
       const id = ++lastId;
       if (holds) {
         stream.open(++open);
         made += 1;
       }
-      mapSet(waiting, id, { resolve, reject, holds } satisfies Waiting);
+      mapSet(waiting, id, { resolve, reject, holds, chars } satisfies Waiting);
       announce(id);
     });
   }
@@ -80,6 +98,7 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
     const entry = mapGet(waiting, id) as Waiting | undefined;
     if (entry === undefined) return undefined;
     mapDelete(waiting, id);
+    openChars -= entry.chars;
     if (entry.holds) stream.open(--open);
     return entry;
   }
@@ -102,6 +121,7 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
     mapClear(waiting);
     mapClear(timers);
     open = 0;
+    openChars = 0;
     stream.open(0);
     timerCount = 0;
   }
@@ -112,7 +132,11 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
   };
 
   return {
-    call: (capability, argsJson) => wait(true, (id) => stream.event(['q', id, capability, argsJson])),
+    call(capability, argsJson) {
+      // SECURITY: Python code can come here with any name; one that the node does not take would end the cell.
+      const name = capability.length > NAME_CHARS_MAX ? slice(capability, 0, NAME_CHARS_MAX) : capability;
+      return wait(true, (id) => stream.event(['q', id, name, argsJson]), argsJson.length);
+    },
     async flush() {
       await wait(true, (id) => stream.event(['f', id]));
     },
@@ -133,7 +157,10 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
       return id;
     },
     clearTimer(id) {
-      if (mapDelete(timers, id)) timerCount -= 1;
+      if (!mapDelete(timers, id)) return;
+      timerCount -= 1;
+      // Or the cell would keep one of its own for every timer that was ever set.
+      stream.event(['t', id as number, -1]);
     },
     settle(id, json) {
       const entry = take(id);
@@ -145,7 +172,7 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
       phase = 'expired';
       const all: Waiting[] = [];
       mapEach(waiting, (entry) => {
-        all[all.length] = entry as Waiting;
+        append(all, entry as Waiting);
       });
       forget();
       for (let i = 0; i < all.length; i++)

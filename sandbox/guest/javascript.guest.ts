@@ -5,8 +5,10 @@ import { describe, fault, rebuild } from './faults.guest.ts';
 import { encode } from './json.guest.ts';
 import { show } from './log.guest.ts';
 import {
+  append,
   apply,
   create,
+  createProxy,
   defineProperty,
   evaluate,
   freeze,
@@ -49,7 +51,7 @@ export function createJavascriptDriver(global: typeof globalThis, seed: ArrayBuf
           const value = (exports as Record<string, unknown> | null | undefined)?.[alias];
           if (typeof value !== 'function' || functions[name] !== undefined) continue;
           functions[name] = value as Call;
-          found[found.length] = name;
+          append(found, name);
         }
       }
       return { functions: found, setupBindsGlobals: false, durationMs: 0 };
@@ -142,8 +144,7 @@ function createState(core: GuestCore): object {
     update(values: Record<string, unknown>): void {
       if (!isPlain(values)) throw fault('STATE_INVALID', 'ctx.state.update takes an object of keys and values.');
       const entries: [string, string][] = [];
-      for (const key of keysOf(values))
-        entries[entries.length] = [key, encode(values[key], `ctx.state "${key}"`, depth)];
+      for (const key of keysOf(values)) append(entries, [key, encode(values[key], `ctx.state "${key}"`, depth)]);
       state.update(entries);
     },
     delete: (key: string) => state.delete(key),
@@ -213,7 +214,7 @@ function notConnected(sentence: string): object {
     throw fault('NOT_CONNECTED', sentence);
   };
   // `then` must not look like a method, or `await ctx.telegram` would call it.
-  return new Proxy(create(null) as object, {
+  return createProxy(create(null) as object, {
     get: (_target, key) => (typeof key === 'symbol' || key === 'then' ? undefined : refuse),
   });
 }

@@ -52,8 +52,10 @@ export function depthOf(json: string): number {
       if (unit === 92) i++;
       else if (unit === 34) inString = false;
     } else if (unit === 34) inString = true;
-    else if (unit === 91 || unit === 123) deepest = Math.max(deepest, ++depth);
-    else if (unit === 93 || unit === 125) depth--;
+    else if (unit === 91 || unit === 123) {
+      depth++;
+      if (depth > deepest) deepest = depth;
+    } else if (unit === 93 || unit === 125) depth--;
   }
   return deepest;
 }

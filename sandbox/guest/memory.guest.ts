@@ -3,12 +3,12 @@
  * memories live outside of V8's heap and of isolated-vm's accounting (a 32 MiB isolate took 2 GB through each of
  * them): a JavaScript worker has none of the three. test/security/corpus holds one attack for each.
  */
-import { defineProperty } from './primordials.guest.ts';
+import { createProxy, defineProperty } from './primordials.guest.ts';
 
 export function closeUncountedMemory(global: typeof globalThis): void {
   const Real = global.ArrayBuffer;
   const construct = Reflect.construct;
-  const Guarded: ArrayBufferConstructor = new Proxy(Real, {
+  const Guarded: ArrayBufferConstructor = createProxy(Real, {
     construct(target, args, newTarget) {
       const options: unknown = args[1];
       if (

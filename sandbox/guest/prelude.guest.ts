@@ -103,7 +103,7 @@ export function createGuest(
       deadline = from + spec.limits.loadTimeoutMs;
       enter(
         () => driver.load(made),
-        (report) => stream.event(['e', 'ok', { ...(report as LoadReport), durationMs: now() - from }]),
+        (report) => stream.event(['e', 'ok', { ...(report as LoadReport), durationMs: max(0, now() - from) }]),
       );
     },
     begin(orderJson) {

@@ -12,10 +12,32 @@ export const apply = Reflect.apply;
 export const stringify = JSON.stringify;
 export const parse = JSON.parse;
 export const freeze = Object.freeze;
+const setPrototypeOf = Object.setPrototypeOf;
+const SafeProxy = Proxy;
 export const create = Object.create;
 export const keysOf = Object.keys;
 export const defineProperty = Object.defineProperty;
 export const getPrototypeOf = Object.getPrototypeOf;
+/**
+ * Adds at the end. SECURITY: `list[list.length] = item` would ask Array.prototype, where user code may have put a setter that
+ * gets hold of the list and changes it (test/security/corpus/pollute-array-setters).
+ */
+export function append<Item>(list: Item[], item: Item): void {
+  defineProperty(list, list.length, {
+    __proto__: null,
+    value: item,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  } as PropertyDescriptor);
+}
+/**
+ * A Proxy whose handler inherits nothing. SECURITY: otherwise `Object.prototype.get` would be a trap that is handed the target
+ * (test/security/corpus/buffer-resizable-traps).
+ */
+export function createProxy<Target extends object>(target: Target, traps: ProxyHandler<Target>): Target {
+  return new SafeProxy(target, setPrototypeOf(traps, null) as ProxyHandler<Target>);
+}
 export const isArray = Array.isArray;
 export const isFiniteNumber = Number.isFinite;
 export const now = Date.now;

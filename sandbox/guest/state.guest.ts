@@ -3,7 +3,17 @@ import type { SandboxLimits } from '../protocol.ts';
 import type { GuestCore } from './contract.guest.ts';
 import { fault } from './faults.guest.ts';
 import { utf8Bytes } from './json.guest.ts';
-import { isWellFormed, mapDelete, mapEach, mapGet, mapHas, mapSet, mapSize, SafeMap } from './primordials.guest.ts';
+import {
+  append,
+  isWellFormed,
+  mapDelete,
+  mapEach,
+  mapGet,
+  mapHas,
+  mapSet,
+  mapSize,
+  SafeMap,
+} from './primordials.guest.ts';
 import type { Stream } from './stream.guest.ts';
 
 export type StateMap = Omit<GuestCore['state'], 'flush'>;
@@ -37,6 +47,8 @@ export function createState(
 
   /** What the write would add; throws when it would break a limit. */
   function growth(key: string, json: string): number {
+    // JSON.rawJSON lets half a surrogate pair through, which no store can keep.
+    if (!isWellFormed(json)) throw fault('STATE_INVALID', `State "${key}" must be well-formed Unicode.`);
     const size = utf8Bytes(json);
     if (size > limits.stateValueBytes)
       throw fault(
@@ -78,7 +90,7 @@ export function createState(
       mapEach(fresh, (json, key) => {
         total += growth(key as string, json as string);
         if (!mapHas(known, key)) keys += 1;
-        list[list.length] = [key as string, json as string];
+        append(list, [key as string, json as string]);
       });
       checkTotal(total, keys);
       stream.event(['u', list]);
@@ -97,7 +109,7 @@ export function createState(
     keys() {
       const list: string[] = [];
       mapEach(known, (_json, key) => {
-        list[list.length] = key as string;
+        append(list, key as string);
       });
       return list;
     },

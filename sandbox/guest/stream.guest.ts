@@ -2,7 +2,7 @@
  * The way out of a sandbox: one ordered stream in a shared ring that only the prelude can reach. The cell reads it while the
  * guest runs, so what was written before an endless loop is not lost with it. The head moves only after an entry is whole.
  */
-import { RING, type RingEvent } from '../protocol.ts';
+import { type GuestError, type LoadReport, RING, type RingEvent } from '../protocol.ts';
 import { charCodeAt, storeAtomic, stringify } from './primordials.guest.ts';
 
 export interface Stream {
@@ -40,8 +40,46 @@ export function createStream(ring: SharedArrayBuffer, spill: (text: string | nul
   return {
     set: (key, json) => write(`s${key.length}:${key}${json}`),
     remove: (key) => write(`d${key}`),
-    event: (event) => write(`j${stringify(event)}`),
+    event: (event) => write(`j${textOf(event)}`),
     endedWell: () => write('k'),
     open: (count) => void storeAtomic(header, RING.OPEN, count),
   };
+}
+
+/**
+ * JSON of an event. SECURITY: written by hand, because `JSON.stringify` of an array or object calls a `toJSON` that user code may have
+ * put on a prototype; with it a worker could say anything to the cell (test/security/corpus/pollute-to-json). For a
+ * string it asks nobody.
+ */
+function textOf(event: RingEvent): string {
+  switch (event[0]) {
+    case 'l':
+      return `["l","${event[1]}",${stringify(event[2])},${event[3] === null ? 'null' : stringify(event[3])},${event[4]}]`;
+    case 'n':
+    case 'f':
+      return `["${event[0]}",${event[1]}]`;
+    case 't':
+      return `["t",${event[1]},${event[2]}]`;
+    case 'q':
+      return `["q",${event[1]},${stringify(event[2])},${stringify(event[3])}]`;
+    case 'u':
+      return `["u",[${listText(event[1], (pair) => `[${stringify(pair[0])},${stringify(pair[1])}]`)}]]`;
+    case 'e':
+      return event[1] === 'ok' ? `["e","ok",${reportText(event[2])}]` : `["e","error",${errorText(event[2])}]`;
+  }
+}
+
+function listText<Item>(list: readonly Item[], show: (item: Item) => string): string {
+  let text = '';
+  for (let i = 0; i < list.length; i++) text += (i === 0 ? '' : ',') + show(list[i] as Item);
+  return text;
+}
+
+function reportText({ functions, setupBindsGlobals, durationMs }: LoadReport): string {
+  const names = listText(functions, (name) => stringify(`${name}`));
+  return `{"functions":[${names}],"setupBindsGlobals":${setupBindsGlobals === true},"durationMs":${durationMs}}`;
+}
+
+function errorText({ name, message, stack }: GuestError): string {
+  return `{"name":${stringify(name)},"message":${stringify(message)},"stack":${stringify(stack)}}`;
 }

@@ -3,7 +3,7 @@
  * `Date` stands still at the given moment and `Math.random` follows the seed.
  */
 import type { GuestWorld } from '../protocol.ts';
-import { defineProperty, floor, now, random } from './primordials.guest.ts';
+import { createProxy, defineProperty, floor, now, random } from './primordials.guest.ts';
 
 export interface World {
   /** Unix ms as the worker sees it. */
@@ -28,7 +28,7 @@ export function createWorld(global: typeof globalThis): World {
   const guestNow = (): number => fixedNow ?? now();
   const RealDate = global.Date;
   const construct = Reflect.construct;
-  const GuestDate: DateConstructor = new Proxy(RealDate, {
+  const GuestDate: DateConstructor = createProxy(RealDate, {
     construct: (target, args, newTarget) =>
       construct(
         target,
