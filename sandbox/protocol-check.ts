@@ -25,7 +25,7 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 const isAmount = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value < 1e12;
 const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= TEXT_MAX;
 
-function isError(value: unknown): value is GuestError {
+export function isError(value: unknown): value is GuestError {
   const error = value as Bag | null;
   return (
     typeof error === 'object' &&
@@ -36,7 +36,7 @@ function isError(value: unknown): value is GuestError {
   );
 }
 
-function isReport(value: unknown): value is LoadReport {
+export function isReport(value: unknown): value is LoadReport {
   const report = value as Bag | null;
   return (
     typeof report === 'object' &&
@@ -48,7 +48,7 @@ function isReport(value: unknown): value is LoadReport {
   );
 }
 
-function isEntry(value: unknown): value is StreamEntry {
+export function isEntry(value: unknown): value is StreamEntry {
   if (!Array.isArray(value)) return false;
   switch (value[0]) {
     case 's':
@@ -60,7 +60,8 @@ function isEntry(value: unknown): value is StreamEntry {
         LEVELS.includes(value[1]) &&
         isText(value[2]) &&
         (value[3] === null || isText(value[3])) &&
-        isAmount(Math.abs(value[4] as number) / 1e4)
+        typeof value[4] === 'number' &&
+        isAmount(Math.abs(value[4]) / 1e4)
       );
     case 'n':
     case 'f':
@@ -97,7 +98,7 @@ function isMessage(message: Bag): boolean {
     case 'unloaded':
       return true;
     case 'stuck':
-      return message['cause'] === 'memory' || message['cause'] === 'timeout';
+      return message['cause'] === 'memory' || message['cause'] === 'timeout' || message['cause'] === 'damage';
     case 'stream':
       return Array.isArray(message['entries']) && message['entries'].every(isEntry);
     case 'ended':

@@ -176,7 +176,7 @@ export type FromCell =
     } & Address)
   | ({ readonly kind: 'unloaded' } & Address)
   /** This guest cannot be ended; only killing the cell helps. */
-  | ({ readonly kind: 'stuck'; readonly cause: 'memory' | 'timeout' } & Address)
+  | ({ readonly kind: 'stuck'; readonly cause: 'memory' | 'timeout' | 'damage' } & Address)
   | { readonly kind: 'fatal'; readonly message: string };
 
 export type LoadFailure =
@@ -216,7 +216,7 @@ export type RingEvent =
   | Exclude<StreamEntry, readonly ['s', string, string] | readonly ['d', string]>
   /** Several keys at once, never torn apart: the cell takes the whole entry or nothing. */
   | readonly ['u', readonly (readonly [string, string])[]]
-  /** A timer: the cell answers it. */
+  /** A timer: the cell answers it after so many milliseconds; a negative number takes it back. */
   | readonly ['t', number, number]
   /** The run ended; for `load` with its report. */
   | readonly ['e', 'ok', LoadReport]

@@ -8,6 +8,28 @@ export function encodeFrame(messages: readonly unknown[]): Buffer {
   return frameOf(JSON.stringify(messages));
 }
 
+/** Characters in one frame, about; a single message may be larger. */
+const FRAME_CHARS = 8 * 1024 * 1024;
+
+/** As few frames as the limit allows. */
+export function encodeFrames(messages: readonly unknown[]): readonly Buffer[] {
+  const frames: Buffer[] = [];
+  let texts: string[] = [];
+  let chars = 0;
+  for (const message of messages) {
+    const text = JSON.stringify(message);
+    if (chars + text.length > FRAME_CHARS && texts.length > 0) {
+      frames.push(frameOf(`[${texts.join(',')}]`));
+      texts = [];
+      chars = 0;
+    }
+    texts.push(text);
+    chars += text.length;
+  }
+  frames.push(frameOf(`[${texts.join(',')}]`));
+  return frames;
+}
+
 /** `json` is the text of an array of messages. */
 export function frameOf(json: string): Buffer {
   const length = Buffer.byteLength(json);

@@ -2,7 +2,11 @@
  * From a guest's ring entries to what the node gets. Writes to the same key are merged until something must see them (a
  * call, a flush, the end), so a loop that writes one key a million times costs the node one change.
  */
-import type { GuestError, LoadReport, RingEvent, StreamEntry } from '../protocol.ts';
+import type { GuestError, LoadReport, StreamEntry } from '../protocol.ts';
+import { isEntry, isError, isReport } from '../protocol-check.ts';
+
+/** Characters of one message to the node, about; far below what a frame may hold. */
+export const STREAM_CHARS = 4 * 1024 * 1024;
 
 export interface RunEnd {
   readonly report: LoadReport | null;
@@ -42,10 +46,10 @@ export class EntryCollector {
         this.#onEnd({ report: null, error: null });
         return;
       case 0x6a:
-        this.#event(JSON.parse(entry.slice(1)) as RingEvent);
+        this.#event(JSON.parse(entry.slice(1)));
         return;
       default:
-        throw new Error('the ring of a guest is damaged');
+        throw damaged();
     }
   }
 
@@ -58,25 +62,24 @@ export class EntryCollector {
     return out;
   }
 
-  #event(event: RingEvent): void {
+  /** SECURITY: what the prelude says is checked as if the guest had broken out; the node ends a cell that passes nonsense on. */
+  #event(event: unknown): void {
+    if (!Array.isArray(event)) throw damaged();
     switch (event[0]) {
       case 'u':
-        for (const [key, json] of event[1]) this.#change(key, json);
+        for (const [key, json] of pairsOf(event[1])) this.#change(key, json);
         return;
       case 't':
-        return this.#onTimer(event[1], event[2]);
+        if (!Number.isSafeInteger(event[1]) || typeof event[2] !== 'number') throw damaged();
+        return this.#onTimer(event[1] as number, event[2]);
       case 'e':
-        return this.#onEnd(event[1] === 'ok' ? { report: event[2], error: null } : { report: null, error: event[2] });
-      case 'l':
-      case 'n':
-        this.#out.push(event);
-        return;
-      case 'q':
-      case 'f':
-        this.#settleChanges();
-        this.#out.push(event);
-        return;
+        if (event[1] === 'ok' && isReport(event[2])) return this.#onEnd({ report: event[2], error: null });
+        if (event[1] === 'error' && isError(event[2])) return this.#onEnd({ report: null, error: event[2] });
+        throw damaged();
     }
+    if (!isEntry(event) || event[0] === 's' || event[0] === 'd') throw damaged();
+    if (event[0] === 'q' || event[0] === 'f') this.#settleChanges();
+    this.#out.push(event);
   }
 
   #change(key: string, json: string | null): void {
@@ -87,4 +90,34 @@ export class EntryCollector {
     for (const [key, json] of this.#changes) this.#out.push(json === null ? ['d', key] : ['s', key, json]);
     this.#changes.clear();
   }
+}
+
+const damaged = (): Error => new Error('the ring of a guest is damaged');
+
+function pairsOf(value: unknown): readonly (readonly [string, string])[] {
+  const isPair = (pair: unknown): boolean =>
+    Array.isArray(pair) && typeof pair[0] === 'string' && typeof pair[1] === 'string';
+  if (!Array.isArray(value) || !value.every(isPair)) throw damaged();
+  return value;
+}
+
+/** In parts that fit into a message each. State that was written together is not torn apart. */
+export function partsOf(entries: readonly StreamEntry[]): readonly (readonly StreamEntry[])[] {
+  const isState = (entry: StreamEntry | undefined): boolean => entry?.[0] === 's' || entry?.[0] === 'd';
+  const parts: StreamEntry[][] = [];
+  let part: StreamEntry[] = [];
+  let chars = 0;
+  for (const entry of entries) {
+    const size = entry.reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length : 8), 0);
+    const together = isState(entry) && isState(part.at(-1));
+    if (chars + size > STREAM_CHARS && part.length > 0 && !together) {
+      parts.push(part);
+      part = [];
+      chars = 0;
+    }
+    part.push(entry);
+    chars += size;
+  }
+  parts.push(part);
+  return parts;
 }

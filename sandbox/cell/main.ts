@@ -7,7 +7,7 @@ import { Socket } from 'node:net';
 import { CELL_READ_FD, CELL_WRITE_FD, type FromCell, PROTOCOL_VERSION, type ToCell } from '../protocol.ts';
 import { createJavascriptBackend } from './backend.ts';
 import { Cell } from './cell.ts';
-import { encodeFrame, FrameReader } from './channel.ts';
+import { encodeFrames, FrameReader } from './channel.ts';
 import { findOpenDoor } from './lockup.ts';
 
 function die(): never {
@@ -16,9 +16,9 @@ function die(): never {
 }
 
 function write(messages: readonly FromCell[]): void {
-  const frame = encodeFrame(messages);
+  const frames = encodeFrames(messages);
   try {
-    for (let at = 0; at < frame.length; ) at += writeSync(CELL_WRITE_FD, frame, at);
+    for (const frame of frames) for (let at = 0; at < frame.length; ) at += writeSync(CELL_WRITE_FD, frame, at);
   } catch {
     die();
   }

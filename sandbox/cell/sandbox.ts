@@ -5,7 +5,7 @@
  */
 import type { EntryPoint, GuestIsolate, SliceEnd } from '../isolate/guest-isolate.ts';
 import type { Address, FromCell, GuestError, RunOutcome } from '../protocol.ts';
-import { EntryCollector } from './entries.ts';
+import { EntryCollector, partsOf, STREAM_CHARS } from './entries.ts';
 import { Run } from './run.ts';
 
 export interface SandboxHost {
@@ -71,7 +71,7 @@ export class Sandbox {
   readonly onSpill = (text: string | null): void => {
     this.#readRing();
     this.#guest?.ring.rewind();
-    if (text !== null) this.#entries.add(text);
+    if (text !== null) this.#guarded(() => this.#entries.add(text));
   };
 
   readonly onCatastrophe = (): void => this.#reportStuck('memory');
@@ -301,16 +301,30 @@ export class Sandbox {
   }
 
   #sendStream(): void {
+    const small = this.#entries.chars <= STREAM_CHARS;
     const entries = this.#entries.take();
-    if (entries.length > 0) this.#host.send({ kind: 'stream', ...this.address, entries });
+    if (entries.length === 0) return;
+    const parts = small ? [entries] : partsOf(entries);
+    for (const part of parts) this.#host.send({ kind: 'stream', ...this.address, entries: part });
   }
 
   #readRing(): void {
-    this.#guest?.ring.read((entry) => this.#entries.add(entry));
+    this.#guarded(() => this.#guest?.ring.read((entry) => this.#entries.add(entry)));
+  }
+
+  /** SECURITY: only a guest that broke out of the prelude can write what makes no sense; then its whole cell must go. */
+  #guarded(read: () => void): void {
+    try {
+      read();
+    } catch {
+      this.#reportStuck('damage');
+    }
   }
 
   #setTimer(call: number, ms: number): void {
     clearTimeout(this.#timers.get(call));
+    this.#timers.delete(call);
+    if (ms < 0) return;
     const timer = setTimeout(() => {
       this.#timers.delete(call);
       if (this.#run !== null) this.#push({ entry: 'deliver', args: [call, 'null'] });
@@ -355,7 +369,7 @@ export class Sandbox {
     this.#host.send({ kind: 'unloaded', ...this.address });
   }
 
-  #reportStuck(cause: 'memory' | 'timeout'): void {
+  #reportStuck(cause: 'memory' | 'timeout' | 'damage'): void {
     if (this.#stuck) return;
     this.#stuck = true;
     this.#host.send({ kind: 'stuck', ...this.address, cause });

@@ -95,6 +95,11 @@ interface Cell {
 }
 
 const OVER_BUDGET = 'it used';
+const STUCK = {
+  memory: 'a worker in it ran out of memory and could not be ended otherwise',
+  timeout: 'a worker in it did not end in time and could not be ended otherwise',
+  damage: 'a worker in it damaged its sandbox',
+} as const;
 const READY_TIMEOUT_MS = 30_000;
 const IDLE_MS = 5_000;
 const SAMPLE_MS = 100;
@@ -264,6 +269,7 @@ export class CellPool {
       case 'hello':
         return;
       case 'ready':
+        if (cell.isReady) return cell.process.kill('it broke the protocol: ready twice');
         cell.isReady = true;
         cell.baseRss = cell.process.rssBytes();
         cell.settleReady(null);
@@ -283,9 +289,8 @@ export class CellPool {
     const seat = found?.incarnation === message.incarnation ? found : undefined;
     if (message.kind === 'stuck') {
       // Also for one that was given back already: its thread would spin in the cell for ever.
-      if (seat !== undefined) seat.named = message.cause;
-      const what = message.cause === 'memory' ? 'ran out of memory' : 'did not end in time';
-      return cell.process.kill(`a worker in it ${what} and could not be ended otherwise`);
+      if (seat !== undefined) seat.named = message.cause === 'damage' ? 'crash' : message.cause;
+      return cell.process.kill(STUCK[message.cause]);
     }
     if (seat === undefined) return;
     switch (message.kind) {
@@ -314,11 +319,14 @@ export class CellPool {
     this.#report(cell, cell.ending ? 'ended' : 'lost', reason, lost.length);
     const named = lost.some((seat) => seat.named !== null);
     const running = lost.filter((seat) => seat.running);
+    const overBudget = reason.startsWith(OVER_BUDGET);
+    const told = withoutPaths(reason);
     for (const seat of lost) {
       const suspect = named ? seat.named !== null : seat.running;
-      const culprit = seat.named !== null || (suspect && running.length === 1);
-      const overBudget = reason.startsWith(OVER_BUDGET);
-      seat.listener.onLost({ reason, suspect, culprit, cause: seat.named ?? (overBudget ? 'memory' : 'crash') });
+      // Memory was taken over time: who runs when it is too much need not be who took it, unless nobody else is there.
+      const alone = (overBudget ? lost : running).length === 1;
+      const culprit = seat.named !== null || (suspect && alone);
+      seat.listener.onLost({ reason: told, suspect, culprit, cause: seat.named ?? (overBudget ? 'memory' : 'crash') });
     }
     this.#shareSlots();
     this.#goneListeners.get(cell)?.();
@@ -348,4 +356,10 @@ export class CellPool {
   #report(cell: Cell, event: RuntimeEvents['cell']['event'], reason: string | null, workers = cell.seats.size): void {
     this.#options.onEvent({ pid: cell.process.pid, backend: cell.backend, event, reason, workers });
   }
+}
+
+/** SECURITY: workers are told why their cell was lost; what that says of the host stays with the operator. */
+function withoutPaths(reason: string): string {
+  const first = reason.split('\n', 1)[0] as string;
+  return first.replaceAll(/(?:file:\/\/)?(?:\/|\b[A-Za-z]:\\)[^\s'"():]+/g, '…').slice(0, 500);
 }
