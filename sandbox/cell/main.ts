@@ -44,6 +44,8 @@ async function init(message: ToCell): Promise<Cell | null> {
 function start(): void {
   const door = findOpenDoor();
   if (door !== null) fatal(`this cell is not locked up: ${door}`);
+  // Isolates take the process's zone: a worker's local time is UTC on every machine.
+  process.env['TZ'] = 'UTC';
   process.on('uncaughtException', (error) => fatal(`uncaught: ${error.stack ?? error.message}`));
   process.on('unhandledRejection', (reason) => fatal(`unhandled: ${reason instanceof Error ? reason.stack : reason}`));
   let cell: Cell | null = null;

@@ -15,8 +15,6 @@ const JAVASCRIPT_BYTES = 128 * MIB;
 const SNAPSHOT_CHUNK_BYTES = 3 * MIB;
 
 function openImage(init: Init, snapshot: Uint8Array | null): PythonImage {
-  // Isolates take the process's zone: a worker's local time is UTC on every machine.
-  process.env['TZ'] = 'UTC';
   if (init.pythonScript === undefined) throw new Error('A Python cell needs the bundled python.guest.ts.');
   return new PythonImage({
     ivm,

@@ -67,6 +67,11 @@ export class Ledger {
     return this.#dirty.size === 0 && !this.#inFlight;
   }
 
+  /** Nothing can be stored any more, and why; null while all is well. */
+  get lost(): RuntimeError | null {
+    return this.#lost;
+  }
+
   get away(): boolean {
     return this.#away;
   }
@@ -128,6 +133,8 @@ export class Ledger {
     this.#o.store.commit(commit).then(
       (result) => this.#onResult(commit, result),
       (error: unknown) => {
+        // Trying again cannot help: what is written cannot be stored, or what is stored is damaged.
+        if (error instanceof RuntimeError && !error.rule.retry) return this.close(error);
         const reason = error instanceof Error ? error.message : String(error);
         if (!this.#away) this.#o.onStore(true, reason);
         this.#away = true;

@@ -96,7 +96,7 @@ export class WorkerLife {
         else await this.#next(this.#session);
       } catch (thrown) {
         const error = toRuntimeError(thrown);
-        if (error.code === 'FENCED' || error.code === 'STALE' || error.code === 'STOPPED') {
+        if (self.ledger.lost !== null || error.code === 'STOPPED') {
           this.#dropSession();
           throw error;
         }
