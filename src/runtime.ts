@@ -144,7 +144,7 @@ export interface RuntimeStatus {
   readonly cells: readonly CellStatus[];
 }
 
-export interface RuntimeEvents extends Record<string, unknown> {
+export interface RuntimeEvents {
   /** A tick (or a setup) ended and what it wrote is stored. */
   readonly tick: TickRecord;
   readonly log: LogRecord;
@@ -195,5 +195,5 @@ export interface Runtime {
     readonly limit?: number;
     readonly minLevel?: LogLevel;
   }): Promise<readonly LogRecord[]>;
-  on<Name extends keyof RuntimeEvents & string>(name: Name, listener: (event: RuntimeEvents[Name]) => void): () => void;
+  on<Name extends keyof RuntimeEvents>(name: Name, listener: (event: RuntimeEvents[Name]) => void): () => void;
 }

@@ -1,5 +1,5 @@
 /** A typed event source. A listener that throws is reported to `onListenerError` and never stops the others. */
-export class EventSource<Events extends Record<string, unknown>> {
+export class EventSource<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
   readonly #onListenerError: (error: unknown) => void;
 
