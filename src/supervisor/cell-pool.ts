@@ -221,7 +221,7 @@ export class CellPool {
     ready.catch(() => undefined);
     const process = new CellProcess(this.#options.launch(backend), {
       onMessage: (message) => this.#onMessage(cell, message),
-      onClosed: (reason) => this.#onClosed(cell, reason),
+      onClosed: (reason, fromOutside) => this.#onClosed(cell, reason, fromOutside),
     });
     const timer = setTimeout(
       () => process.kill(`it was not ready within ${READY_TIMEOUT_MS / 1_000} s`),
@@ -310,7 +310,7 @@ export class CellPool {
     seat.listener.onMessage(message);
   }
 
-  #onClosed(cell: Cell, reason: string): void {
+  #onClosed(cell: Cell, reason: string, fromOutside: boolean): void {
     this.#cells.delete(cell);
     if (cell.idleTimer !== null) clearTimeout(cell.idleTimer);
     cell.settleReady(new RuntimeError('CELL_START_FAILED', `A cell did not become ready: ${reason}.`));
@@ -325,7 +325,7 @@ export class CellPool {
       const suspect = named ? seat.named !== null : seat.running;
       // Memory was taken over time: who runs when it is too much need not be who took it, unless nobody else is there.
       const alone = (overBudget ? lost : running).length === 1;
-      const culprit = seat.named !== null || (suspect && alone);
+      const culprit = seat.named !== null || (suspect && alone && !fromOutside);
       seat.listener.onLost({ reason: told, suspect, culprit, cause: seat.named ?? (overBudget ? 'memory' : 'crash') });
     }
     this.#shareSlots();

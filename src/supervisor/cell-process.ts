@@ -18,8 +18,11 @@ export interface CellLaunch {
 
 export interface CellListener {
   onMessage(message: FromCell): void;
-  /** The pipe is at its end: nothing will follow. `reason` says why, as far as it is known. */
-  onClosed(reason: string): void;
+  /**
+   * The pipe is at its end: nothing will follow. `reason` says why, as far as it is known. `fromOutside`: somebody else
+   * sent SIGKILL, which nothing inside a cell can do to it.
+   */
+  onClosed(reason: string, fromOutside: boolean): void;
 }
 
 /** Bytes that may wait for a cell that does not read. */
@@ -62,7 +65,8 @@ export class CellProcess {
       this.#closed = true;
       const how = signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`;
       const said = this.#stderr.split('\n').find((line) => /fatal|error/i.test(line));
-      listener.onClosed(this.#killReason ?? (said === undefined ? how : `${how} (${said.trim().slice(0, 300)})`));
+      const reason = this.#killReason ?? (said === undefined ? how : `${how} (${said.trim().slice(0, 300)})`);
+      listener.onClosed(reason, this.#killReason === null && signal === 'SIGKILL');
     });
   }
 
