@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import { startEngine } from '../support/engine.ts';
+
+const NEIGHBOUR = `export function tick(ctx) { ctx.state.set('n', ctx.state.get('n', 0) + 1); }`;
+
+describe.each([
+  ['a loop', `export function tick(ctx) { ctx.state.set('before', true); for (;;); }`],
+  [
+    'a loop behind an await',
+    `export async function tick(ctx) { ctx.state.set('before', true); await null; await ctx.state.flush(); for (;;); }`,
+  ],
+  [
+    'a loop in a promise job',
+    `export function tick(ctx) { ctx.state.set('before', true); return new Promise(() => { const again = () => Promise.resolve().then(again); again(); }); }`,
+  ],
+  [
+    'a promise that never settles',
+    `export function tick(ctx) { ctx.state.set('before', true); return new Promise(() => {}); }`,
+  ],
+])('a tick that is %s', (_what, tick) => {
+  test('ends as a timeout, keeps its writes, is passed to on_error, and the neighbour goes on', async () => {
+    const engine = await startEngine();
+    await engine.run('neighbour', NEIGHBOUR);
+    await engine.run(
+      'w',
+      `${tick}
+       export function on_error(ctx, error) { ctx.state.set('heard', error.name); }`,
+      { tickTimeoutMs: 300, maxErrors: 2 },
+    );
+    const first = await engine.next('tick', ({ worker }) => worker === 'default/w');
+    expect(first).toMatchObject({ outcome: 'timeout', errorCode: 'TICK_TIMEOUT', tick: 1 });
+    expect(first.durationMs).toBeGreaterThanOrEqual(290);
+    expect(first.durationMs).toBeLessThan(2_500);
+    await engine.inState('w', 'failed');
+    expect(await engine.runtime.readState('w')).toEqual({ before: true, heard: 'TickTimeoutError' });
+    expect(engine.runtime.worker('w').consecutiveErrors).toBe(2);
+    const neighbours = engine.ticks.filter(({ worker }) => worker === 'default/neighbour');
+    expect(neighbours.every(({ outcome }) => outcome === 'ok')).toBe(true);
+    expect(engine.cells.filter(({ event }) => event === 'lost')).toEqual([]);
+  });
+});
+
+describe('time limits', () => {
+  test('a tick that waits for a call gets TickTimeoutError there, may catch it, and still counts as a timeout', async () => {
+    const engine = await startEngine();
+    await engine.run(
+      'w',
+      `export async function tick(ctx) {
+         try {
+           await new Promise((done) => setTimeout(done, 60_000));
+         } catch (error) {
+           ctx.state.set('caught', error.name);
+         }
+       }`,
+      { tickTimeoutMs: 200, maxErrors: 1 },
+    );
+    const tick = await engine.next('tick', ({ worker }) => worker === 'default/w');
+    expect(tick).toMatchObject({ outcome: 'timeout', errorCode: 'TICK_TIMEOUT' });
+    await engine.inState('w', 'failed');
+  });
+
+  test('a setup that takes too long counts an error and is tried again', async () => {
+    const engine = await startEngine();
+    await engine.run(
+      'w',
+      `export function setup(ctx) { ctx.state.set('tries', ctx.state.get('tries', 0) + 1); if (ctx.state.get('tries') < 2) for (;;); }
+       export function tick(ctx) { ctx.state.set('ticked', true); }`,
+      { setupTimeoutMs: 200 },
+    );
+    const setup = await engine.next('tick', ({ fn }) => fn === 'setup');
+    expect(setup).toMatchObject({ outcome: 'timeout', errorCode: 'TICK_TIMEOUT' });
+    await engine.okTicks('w');
+    expect(await engine.runtime.readState('w')).toEqual({ tries: 2, ticked: true });
+  });
+
+  test('an on_error that takes too long is ended and only logged', async () => {
+    const engine = await startEngine();
+    await engine.run('w', `export function tick() { throw new Error('x'); } export function on_error() { for (;;); }`, {
+      onErrorTimeoutMs: 150,
+      maxErrors: 2,
+    });
+    await engine.inState('w', 'failed');
+    expect(engine.runtime.worker('w').consecutiveErrors).toBe(2);
+    expect(engine.lines('w').filter((line) => line.includes('on_error itself failed: TickTimeoutError'))).toHaveLength(
+      2,
+    );
+  });
+
+  test('a loop in Python ends as a timeout, keeps its writes, and reaches on_error in a fresh interpreter', {
+    timeout: 60_000,
+  }, async () => {
+    const engine = await startEngine();
+    await engine.run(
+      'w',
+      `
+import time
+
+def tick(ctx):
+    ctx.state.set("before", True)
+    while True:
+        pass
+
+def on_error(ctx, error):
+    ctx.state.set("heard", type(error).__name__)
+`,
+      { tickTimeoutMs: 400, maxErrors: 1 },
+    );
+    await engine.inState('w', 'failed', 30_000);
+    expect(engine.ticks).toHaveLength(1);
+    expect(engine.ticks[0]).toMatchObject({ outcome: 'timeout', errorCode: 'TICK_TIMEOUT' });
+    expect(await engine.runtime.readState('w')).toEqual({ before: true, heard: 'TickTimeoutError' });
+  });
+
+  test('a Python tick that waits can catch TickTimeoutError', { timeout: 60_000 }, async () => {
+    const engine = await startEngine();
+    await engine.run(
+      'w',
+      `
+import time
+
+def tick(ctx):
+    try:
+        time.sleep(60)
+    except Exception as error:
+        ctx.state.set("caught", type(error).__name__)
+`,
+      { tickTimeoutMs: 400, maxErrors: 1 },
+    );
+    await engine.inState('w', 'failed', 30_000);
+    expect(await engine.runtime.readState('w')).toEqual({ caught: 'TickTimeoutError' });
+  });
+});
