@@ -12,6 +12,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Flags of Node before the script. */
   readonly nodeFlags?: readonly string[];
+  /** Another `runtime` than that of this repository. */
+  readonly script?: string;
 }
 
 export interface Cli {
@@ -27,9 +29,9 @@ export interface Cli {
   readonly ended: Promise<number | string>;
 }
 
-/** Starts the command line of this repository. It is killed when the test is over. */
+/** Starts the command line. It is killed when the test is over. */
 export function startCli(args: readonly string[], options: CliOptions = {}): Cli {
-  const child = spawn(process.execPath, [...(options.nodeFlags ?? []), RUNTIME, ...args], {
+  const child = spawn(process.execPath, [...(options.nodeFlags ?? []), options.script ?? RUNTIME, ...args], {
     cwd: options.cwd,
     env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
