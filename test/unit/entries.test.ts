@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EntryCollector, type RunEnd } from '../../sandbox/cell/entries.ts';
+import { EntryCollector, partsOf, type RunEnd, STREAM_CHARS } from '../../sandbox/cell/entries.ts';
 import { createStream, type Stream } from '../../sandbox/guest/stream.guest.ts';
 import { RingReader } from '../../sandbox/isolate/ring-reader.ts';
 import { RING, type StreamEntry } from '../../sandbox/protocol.ts';
@@ -215,6 +215,37 @@ describe('what a guest writes', () => {
     const { stream, ring } = openStream();
     stream.open(3);
     expect(ring.openCalls).toBe(3);
+  });
+});
+
+describe('a stream that is too large for one message', () => {
+  const size = fc.constantFrom(1, STREAM_CHARS / 8, STREAM_CHARS / 3, STREAM_CHARS);
+  const entry: fc.Arbitrary<StreamEntry> = fc.oneof(
+    fc.tuple(fc.constantFrom('a', 'b'), size).map(([name, chars]) => ['s', name, 'x'.repeat(chars)] as const),
+    fc.constantFrom(['d', 'a'] as const),
+    size.map((chars) => ['q', 1, 'http.get', 'x'.repeat(chars)] as const),
+  );
+  const isState = (item: StreamEntry | undefined): boolean => item?.[0] === 's' || item?.[0] === 'd';
+
+  test('is split without losing or moving anything, and never between writes that belong together', () => {
+    fc.assert(
+      fc.property(fc.array(entry, { minLength: 1, maxLength: 12 }), (list) => {
+        const parts = partsOf(list);
+        expect(parts.flat()).toEqual(list);
+        for (const [i, part] of parts.entries()) {
+          expect(part.length).toBeGreaterThan(0);
+          if (i > 0) expect(isState(parts[i - 1]?.at(-1)) && isState(part[0])).toBe(false);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('comes in parts that are not larger than they must be', () => {
+    const call = (chars: number): StreamEntry => ['q', 1, 'http.get', 'x'.repeat(chars)];
+    const big = call(STREAM_CHARS / 2 + 1);
+    expect(partsOf([big, big, big]).map((part) => part.length)).toEqual([1, 1, 1]);
+    expect(partsOf([call(10), call(10), call(10)])).toHaveLength(1);
   });
 });
 

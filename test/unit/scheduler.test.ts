@@ -81,6 +81,20 @@ describe('the scheduler', () => {
     );
   });
 
+  test('keeps its order when many of a large number are disarmed', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 1_000 }), { minLength: 30, maxLength: 80 }),
+        fc.array(fc.nat(80), { minLength: 10, maxLength: 40 }),
+        (delays, gone) => {
+          const steps = delays.map((inMs): Step => ({ kind: 'arm', inMs }));
+          walk([...steps, ...gone.map((which): Step => ({ kind: 'disarm', which }))]);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
   test('fires on time: at the moment that is due, not later', () => {
     const clock = new FakeClock();
     const scheduler = new Scheduler(clock);
