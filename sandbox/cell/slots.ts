@@ -1,7 +1,9 @@
 /**
  * How many guests run at once in a cell. A slot covers running code only. A slice that runs longer than 50 ms gives its
  * slot back and moves to the slow lane, so that a handful of busy workers cannot hold up the quick ones; a worker that
- * was slow last time starts there. Pure bookkeeping: the cell does the entering.
+ * was slow last time starts there. A slice that runs cannot be held back any more, so it leaves the quick ones their slots even
+ * where the slow lane is full: a few endless loops would otherwise stop all others until their time is over. Pure
+ * bookkeeping: the cell does the entering.
  */
 export const SLOW_AFTER_MS = 50;
 const SLOW_LANE = 2;
@@ -49,10 +51,10 @@ export class Slots<Guest extends object> {
     return undefined;
   }
 
-  /** The slice has run for {@link SLOW_AFTER_MS}. With the slow lane full it keeps its slot. */
+  /** The slice has run for {@link SLOW_AFTER_MS}. */
   tooSlow(guest: Guest): void {
     this.#slowNext.add(guest);
-    if (this.#running.get(guest) !== 'fast' || this.#slowUsed >= SLOW_LANE) return;
+    if (this.#running.get(guest) !== 'fast') return;
     this.#fastUsed -= 1;
     this.#slowUsed += 1;
     this.#running.set(guest, 'slow');
