@@ -3,6 +3,8 @@
  * (through `gc` or frames, whatever is hidden from `import`), so what it could do with them is what counts.
  */
 
+import { createProxy } from './primordials.guest.ts';
+
 type Bytes = ArrayBufferView | ArrayBuffer;
 type Constructor = new (...args: never[]) => object;
 
@@ -85,7 +87,7 @@ function closeBuffers(
 ): void {
   const Real = global['ArrayBuffer'] as ArrayBufferConstructor;
   const construct = Reflect.construct;
-  const Guarded: ArrayBufferConstructor = new Proxy(Real, {
+  const Guarded: ArrayBufferConstructor = createProxy(Real, {
     construct(target, args, newTarget) {
       // One argument: the option that makes a buffer resizable is not passed on.
       return construct(target, [args[0]], newTarget === Guarded ? target : newTarget) as object;
