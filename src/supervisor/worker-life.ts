@@ -9,6 +9,7 @@ import { TIMEOUT_GRACE_MS } from '../core/limits.ts';
 import { Alarm } from './alarm.ts';
 import type { CellLoss, CellPurpose } from './cell-pool.ts';
 import { loadSpec } from './load-spec.ts';
+import { readSavedState } from './saved-state.ts';
 import { type OpenResult, type RunResult, Session } from './session.ts';
 import { describeError, failureLine, isBlamed, tickRecord } from './tick-report.ts';
 import type { Due } from './worker-clock.ts';
@@ -122,8 +123,9 @@ export class WorkerLife {
     this.#tries += 1;
     // Every journal of the old sandbox is committed or refused before the state is read for the new one.
     if (!self.ledger.settled) await self.commit();
-    const state = await self.services.readState(self.id);
-    if (this.#ending !== null) return;
+    const ended = (): boolean => this.#ending !== null;
+    const state = await readSavedState(self, (ms) => this.#sleep(ms), ended);
+    if (state === null || ended()) return;
     const purpose: CellPurpose = this.#suspectSince === null ? self.definition.settings.isolation : 'probation';
     let opened: OpenResult;
     try {

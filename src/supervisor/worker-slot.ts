@@ -118,8 +118,9 @@ export class WorkerSlot {
       else await this.#settle(life.ending === 'suspend' ? 'suspended' : 'stopped');
     } catch (thrown) {
       // Fenced or shut down: the next owner decides by what is stored.
+      const { code, message } = toRuntimeError(thrown);
       self.to('stopping', null);
-      self.to('failed', toRuntimeError(thrown).message);
+      self.to(code === 'STOPPED' ? 'stopped' : 'failed', message);
     } finally {
       this.#life = null;
     }
