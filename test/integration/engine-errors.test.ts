@@ -68,7 +68,7 @@ describe('errors of a tick', () => {
     expect(await engine.runtime.readState('w')).toEqual({ same: true, custom: true, extra: 7 });
   });
 
-  test('reach on_error of Python as the exception itself', async () => {
+  test('reach on_error of Python as the exception itself', { timeout: 60_000 }, async () => {
     const engine = await startEngine();
     await engine.run(
       'w',
@@ -124,7 +124,7 @@ def on_error(ctx, error):
     expect(engine.runtime.worker('w').reason).toContain('nobody cares');
   });
 
-  test('are told with the user’s own file, line and column, in both languages', async () => {
+  test('are told with the user’s own file, line and column, in both languages', { timeout: 60_000 }, async () => {
     const engine = await startEngine();
     await engine.run(
       'js',

@@ -49,7 +49,9 @@ describe.each([
   ['JavaScript', COUNTER],
   ['Python', PYTHON],
 ])('the life of a worker in %s', (_language, code) => {
-  test('setup runs once per start, not again over a restart of the node, and state and tick numbers go on', async () => {
+  test('setup runs once per start, not again over a restart of the node, and state and tick numbers go on', {
+    timeout: 60_000,
+  }, async () => {
     const dataDir = folderWith();
     const first = await startEngine({ dataDir });
     await first.run('w', code);
