@@ -165,6 +165,50 @@ describe('cells', () => {
     ]);
   });
 
+  test('lost during a setup run it again as the same start, and charge nobody', async () => {
+    const engine = await startEngine();
+    await engine.run(
+      'w',
+      `export async function setup(ctx) {
+         ctx.state.set('begun', ctx.state.get('begun', 0) + 1);
+         await ctx.state.flush();
+         if (ctx.state.get('begun') === 1) await new Promise((done) => setTimeout(done, 30000));
+         ctx.state.set('done', true);
+       }
+       export function tick(ctx) { ctx.state.set('ticked', ctx.worker.startedBy); }`,
+    );
+    await engine.next('state', ({ changes }) => changes.some(({ key }) => key === 'begun'));
+    process.kill(cellOf(engine, 'w'), 'SIGKILL');
+    await engine.okTicks('w');
+    expect(await engine.runtime.readState('w')).toMatchObject({ begun: 2, done: true });
+    expect(engine.runtime.worker('w')).toMatchObject({ consecutiveErrors: 0 });
+    expect(engine.ticks[0]).toMatchObject({ fn: 'setup', outcome: 'cell-lost', errorCode: 'CELL_LOST' });
+    expect(engine.lines('w').join()).toContain('no fault of this worker');
+  });
+
+  test('lost while a worker’s on_error runs charge its tick once', async () => {
+    const engine = await startEngine();
+    await engine.run(
+      'w',
+      `export function tick(ctx) {
+         if (ctx.state.get('failed')) return;
+         ctx.state.set('failed', true);
+         throw new Error('once');
+       }
+       export async function on_error(ctx) {
+         ctx.state.set('handling', true);
+         await ctx.state.flush();
+         await new Promise((done) => setTimeout(done, 30000));
+       }`,
+    );
+    await engine.next('state', ({ changes }) => changes.some(({ key }) => key === 'handling'));
+    expect(engine.runtime.worker('w').consecutiveErrors).toBe(1);
+    process.kill(cellOf(engine, 'w'), 'SIGKILL');
+    await engine.okTicks('w');
+    expect(engine.ticks.map(({ outcome }) => outcome).slice(0, 2)).toEqual(['error', 'ok']);
+    expect(engine.runtime.worker('w').consecutiveErrors).toBe(0);
+  });
+
   test('beyond cells.max are refused with a clear reason, and the worker comes in when there is room', {
     timeout: 60_000,
   }, async () => {

@@ -1,6 +1,5 @@
 /** An engine with real cells for one test: in a folder of its own, stopped at the end, with nothing left behind. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import {
@@ -153,7 +152,7 @@ export async function startEngine(options: Partial<RuntimeOptions> = {}): Promis
 
 /** The snapshot of Python is made once for all tests, not once for each folder. */
 export function shareCache(dataDir: string): void {
-  const shared = join(tmpdir(), 'tick-runtime-test-cache');
+  const shared = join(import.meta.dirname, '../../node_modules/.cache/tick-runtime-test');
   mkdirSync(shared, { recursive: true });
   if (!existsSync(join(dataDir, 'cache'))) symlinkSync(shared, join(dataDir, 'cache'));
 }
