@@ -112,6 +112,7 @@ export class Cell implements SandboxHost {
     await sandbox.runSlice();
     this.#running.delete(sandbox);
     this.#slots.release(sandbox, performance.now() - from < SLOW_AFTER_MS);
+    sandbox.slotReleased();
     this.#schedulePump();
   }
 

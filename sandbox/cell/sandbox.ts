@@ -38,6 +38,7 @@ export class Sandbox {
   #run: Run | null = null;
   #timers = new Map<number, NodeJS.Timeout>();
   #deadlineTimer: NodeJS.Timeout | null = null;
+  /** Waits for a slot or holds one: it asks for the next only after it has given this one back. */
   #queued = false;
   #slice: { since: number; limitMs: number; nextDrainAt: number; disposedAt: number | null } | null = null;
   #unloading = false;
@@ -142,9 +143,8 @@ export class Sandbox {
     if (this.#slice === null) this.#finishUnload();
   }
 
-  /** Enters the guest once. The cell holds a slot for it until the promise settles. */
+  /** Enters the guest once. The cell holds a slot for it until it has called {@link slotReleased}. */
   async runSlice(): Promise<void> {
-    this.#queued = false;
     const slice = this.#pending.shift();
     const guest = this.#guest;
     if (slice === undefined || guest === null || guest.disposed) return;
@@ -158,6 +158,10 @@ export class Sandbox {
     const end = limitMs <= 0 ? ({ kind: 'terminated' } as const) : await guest.enter(slice.entry, slice.args, limitMs);
     this.#slice = null;
     this.#afterSlice(end);
+  }
+
+  slotReleased(): void {
+    this.#queued = false;
     if (this.#pending.length > 0) this.#requestSlot();
   }
 
@@ -189,7 +193,7 @@ export class Sandbox {
   }
 
   #requestSlot(): void {
-    if (this.#queued || this.#slice !== null) return;
+    if (this.#queued) return;
     this.#queued = true;
     this.#host.requestSlot(this);
   }
