@@ -41,6 +41,7 @@ export class CellProcess {
   #stderr = '';
   #killReason: string | null = null;
   #closed = false;
+  #broken = false;
 
   constructor(launch: CellLaunch, listener: CellListener) {
     this.#listener = listener;
@@ -53,7 +54,7 @@ export class CellProcess {
     this.pid = child.pid;
     this.#child = child;
     this.#input = child.stdio[CELL_READ_FD] as Writable;
-    this.#input.on('error', () => this.kill('its pipe broke'));
+    this.#input.on('error', () => this.#onPipeBroken());
     child.on('error', () => this.kill('the process could not be handled'));
     child.stderr?.setEncoding('utf8');
     child.stderr?.on('data', (text: string) => {
@@ -75,7 +76,7 @@ export class CellProcess {
   }
 
   send(message: ToCell): void {
-    if (this.#closed || this.#killReason !== null) return;
+    if (this.#closed || this.#broken || this.#killReason !== null) return;
     this.#outbox.push(JSON.stringify(message));
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
@@ -98,11 +99,17 @@ export class CellProcess {
     }
   }
 
+  /** A pipe breaks because its cell is dead, and how it died is told by its exit: the signal here is only to be sure. */
+  #onPipeBroken(): void {
+    this.#broken = true;
+    this.#child.kill('SIGKILL');
+  }
+
   #flush(): void {
     this.#flushScheduled = false;
     const messages = this.#outbox;
     this.#outbox = [];
-    if (this.#closed || this.#killReason !== null) return;
+    if (this.#closed || this.#broken || this.#killReason !== null) return;
     if (this.#input.writableLength > UNREAD_BYTES_MAX) return this.kill('it stopped reading its pipe');
     // One frame per turn; a batch of large messages (loads) is split to stay below the frame limit.
     let from = 0;
@@ -132,7 +139,7 @@ export class CellProcess {
         this.kill(`it broke the protocol: ${error instanceof Error ? error.message : error}`);
       }
     });
-    pipe.on('error', () => this.kill('its pipe broke'));
+    pipe.on('error', () => this.#onPipeBroken());
   }
 }
 
