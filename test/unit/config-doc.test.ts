@@ -10,7 +10,7 @@ function documented(): Map<string, Set<string>> {
   const sections = new Map<string, Set<string>>();
   for (const section of PAGE.split(/^## /m).slice(1)) {
     const title = section.split('\n', 1)[0] ?? '';
-    const rows = [...section.matchAll(/^\| `([$\w.]+)` \|/gm)].map(([, key]) => key ?? '');
+    const rows = [...section.matchAll(/^\| `([$\w.]+)` +\|/gm)].map(([, key]) => key ?? '');
     sections.set(title, new Set(rows));
   }
   return sections;
