@@ -8,8 +8,11 @@ it('many answers at once do not cost a cell its slots', async () => {
     await Promise.all(Array.from({ length: 8 }, (_, i) => ctx.echo.say('x' + i)));
     ctx.state.set('n', ctx.state.get('n', 0) + 1);
   }`;
-  for (const name of ['one', 'two', 'three']) await engine.run(name, asks, FAST);
-  // Each tick used to lose slots for good: four ticks and nothing in the cell ever ran again.
-  await Promise.all(['one', 'two', 'three'].map((name) => engine.okTicks(name, 20)));
+  for (const name of ['one', 'two']) await engine.run(name, asks, FAST);
+  await Promise.all(['one', 'two'].map((name) => engine.okTicks(name, 10)));
+  // Slots that were lost show when a second and a third cell take their share of them.
+  for (const name of ['alone', 'apart']) await engine.run(name, asks, { ...FAST, isolation: 'dedicated' });
+  await Promise.all(['alone', 'apart'].map((name) => engine.okTicks(name, 3)));
+  await Promise.all(['one', 'two'].map((name) => engine.okTicks(name, 10)));
   expect(engine.ticks.every((tick) => tick.outcome === 'ok')).toBe(true);
 });
