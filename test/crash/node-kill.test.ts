@@ -36,8 +36,8 @@ interface Node {
   readonly ended: Promise<{ code: number | null; signal: string | null }>;
 }
 
-function startNode(dataDir: string): Node {
-  const child = spawn(process.execPath, [CHILD, dataDir], { stdio: ['ignore', 'pipe', 'pipe'] });
+function startNode(dataDir: string, workers: 'lineage' | 'loop' = 'lineage'): Node {
+  const child = spawn(process.execPath, [CHILD, dataDir, workers], { stdio: ['ignore', 'pipe', 'pipe'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   const lines: Line[] = [];
   const watchers = new Set<() => void>();
@@ -119,6 +119,14 @@ const pidsOf = (lines: readonly Line[]): number[] => [
   ...new Set(lines.flatMap((line) => (line.kind === 'cell' ? [line.pid] : []))),
 ];
 
+async function expectCellsGone(node: Node): Promise<void> {
+  const left = (): number[] => pidsOf(node.lines).filter(isAlive);
+  await vi.waitFor(() => expect(left(), 'cells that outlived their node').toEqual([]), {
+    timeout: 5_000,
+    interval: 20,
+  });
+}
+
 describe('kill -9 of the node', () => {
   test(`${KILLS} times in a row on one folder: nothing acknowledged is lost, torn, repeated or taken back, and no cell stays`, {
     timeout: 150_000,
@@ -135,10 +143,7 @@ describe('kill -9 of the node', () => {
       node.child.kill('SIGKILL');
       expect(await node.ended).toEqual({ code: null, signal: 'SIGKILL' });
       oracle.take(node.lines);
-      await vi.waitFor(() => expect(pidsOf(node.lines).filter(isAlive), 'cells that outlived their node').toEqual([]), {
-        timeout: 5_000,
-        interval: 20,
-      });
+      await expectCellsGone(node);
     }
     const last = startNode(dataDir);
     await last.until('ticked with every worker', (lines) =>
@@ -182,5 +187,18 @@ describe('kill -9 of the node', () => {
     expect(next.lines.filter(({ kind }) => kind === 'recovered')).toHaveLength(NAMES.length);
     next.child.kill('SIGKILL');
     await next.ended;
+  });
+
+  test('ends its cells within 5 s although guests in them loop for ever and write nothing', {
+    timeout: 60_000,
+  }, async () => {
+    const dataDir = folderWith();
+    shareCache(dataDir);
+    const node = startNode(dataDir, 'loop');
+    await node.until('began both loops', (lines) => lines.filter(({ kind }) => kind === 'begin').length === 2);
+    expect(pidsOf(node.lines).filter(isAlive)).toHaveLength(2);
+    node.child.kill('SIGKILL');
+    await node.ended;
+    await expectCellsGone(node);
   });
 });

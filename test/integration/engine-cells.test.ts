@@ -165,6 +165,39 @@ describe('cells', () => {
     ]);
   });
 
+  test('lost between two ticks run the module body again, then resume, and never setup', async () => {
+    const engine = await startEngine();
+    await engine.run(
+      'w',
+      `let bound = null;
+       export function setup(ctx) { ctx.state.set('setups', ctx.state.get('setups', 0) + 1); bound = 'setup'; }
+       export function resume(ctx) { ctx.state.set('resumes', ctx.state.get('resumes', 0) + 1); bound = 'resume'; }
+       export function tick(ctx) { ctx.state.update({ bound, by: ctx.worker.startedBy }); }`,
+    );
+    await engine.okTicks('w', 2);
+    expect(await engine.runtime.readState('w')).toEqual({ setups: 1, bound: 'setup', by: 'start' });
+    process.kill(cellOf(engine, 'w'), 'SIGKILL');
+    await engine.inState('w', 'recovering');
+    await engine.okTicks('w');
+    expect(await engine.runtime.readState('w')).toEqual({ setups: 1, resumes: 1, bound: 'resume', by: 'cell-lost' });
+  });
+
+  test('lost under a setup that binds globals run it again, and the log says why', async () => {
+    const engine = await startEngine();
+    await engine.run(
+      'w',
+      `let bound = 0;
+       export function setup(ctx) { bound = ctx.state.get('setups', 0) + 1; ctx.state.set('setups', bound); }
+       export function tick(ctx) { ctx.state.set('bound', bound); }`,
+    );
+    await engine.okTicks('w');
+    process.kill(cellOf(engine, 'w'), 'SIGKILL');
+    await engine.inState('w', 'recovering');
+    await engine.okTicks('w');
+    expect(await engine.runtime.readState('w')).toEqual({ setups: 2, bound: 2 });
+    expect(engine.lines('w').join('\n')).toContain('setup runs again');
+  });
+
   test('lost during a setup run it again as the same start, and charge nobody', async () => {
     const engine = await startEngine();
     await engine.run(

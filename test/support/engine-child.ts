@@ -1,12 +1,12 @@
 /**
- * A node to be killed: an engine with the workers of lineage.ts on the given folder. It prints one JSON line per event, at
+ * A node to be killed: an engine with the workers of lineage.ts on the given folder (`loop`: the two that never end a tick). It prints one JSON line per event, at
  * once: what was recovered, what became durable, which ticks began and ended, which cells there are. SIGTERM ends it in order.
  */
 import { writeSync } from 'node:fs';
 import { createRuntime } from '../../src/index.ts';
-import { lineageWorkers } from './lineage.ts';
+import { lineageWorkers, loopingWorkers } from './lineage.ts';
 
-const [dataDir = ''] = process.argv.slice(2);
+const [dataDir = '', which = 'lineage'] = process.argv.slice(2);
 
 function say(line: Readonly<Record<string, unknown>>): void {
   writeSync(1, `${JSON.stringify(line)}\n`);
@@ -37,7 +37,7 @@ for (const { name } of runtime.status().workers)
   say({ kind: 'recovered', worker: `default/${name}`, state: await runtime.readState(name) });
 say({ kind: 'started' });
 await Promise.all(
-  lineageWorkers().map(async (worker) => {
+  (which === 'loop' ? loopingWorkers() : lineageWorkers()).map(async (worker) => {
     const { desired } = await runtime.deploy(worker);
     if (desired === 'stopped') await runtime.startWorker(worker.name);
   }),

@@ -48,3 +48,13 @@ export function lineageWorkers(): readonly WorkerOptions[] {
     };
   });
 }
+
+/** One worker in each language that begins a tick and never ends it. */
+export function loopingWorkers(): readonly WorkerOptions[] {
+  const javascript = `export function tick(ctx) { ctx.log.info('begin 1'); for (;;); }`;
+  const python = `def tick(ctx):\n    ctx.log.info("begin 1")\n    while True:\n        pass\n`;
+  return [
+    { name: 'loop-js', ...FAST, source: source('loop.js', javascript) },
+    { name: 'loop-py', ...FAST, source: source('loop.py', python) },
+  ];
+}
