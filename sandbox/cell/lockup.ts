@@ -6,11 +6,22 @@ interface Permission {
   has(scope: string, reference?: string): boolean;
 }
 
+const FLAGS = [
+  '--no-node-snapshot',
+  '--permission',
+  '--allow-addons',
+  '--allow-fs-read=',
+  '--disable-warning=',
+] as const;
+
 /** What is open that must be shut; null if nothing. */
 export function findOpenDoor(): string | null {
   const permission = (process as { permission?: Permission }).permission;
   if (permission === undefined) return 'it was started without --permission';
   if (!process.execArgv.includes('--no-node-snapshot')) return 'it was started without --no-node-snapshot';
+  // `has` answers for a scope as a whole: a right to one more file or folder shows only in the flags.
+  const extra = process.execArgv.find((flag) => !FLAGS.some((known) => flag.startsWith(known)));
+  if (extra !== undefined) return `it has the flag ${extra.split('=', 1)[0]}`;
   for (const scope of ['fs.write', 'child', 'worker', 'net', 'inspector', 'wasi'])
     if (permission.has(scope)) return `it has the permission ${scope}`;
   for (const path of ['/etc/passwd', '/proc/self/environ', '/'])
