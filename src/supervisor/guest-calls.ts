@@ -30,6 +30,8 @@ export class Calls {
   /** @throws RuntimeError CELL_PROTOCOL when the cell let something through that it must not */
   take(entries: readonly StreamEntry[], session: Session, ledger: Ledger): void {
     for (const entry of entries) {
+      if ((entry[0] === 'q' || entry[0] === 'f') && this.#open > CALLS_OPEN_MAX)
+        throw new RuntimeError('CELL_PROTOCOL', 'a cell let too many calls through');
       switch (entry[0]) {
         case 's':
           ledger.write(entry[1], entry[2]);
@@ -57,7 +59,6 @@ export class Calls {
           });
           break;
         case 'q':
-          if (this.#open > CALLS_OPEN_MAX) throw new RuntimeError('CELL_PROTOCOL', 'a cell let too many calls through');
           void this.#answer(session, entry[1], () => this.#call(session, entry[2], entry[3]));
           break;
       }

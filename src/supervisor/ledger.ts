@@ -81,6 +81,9 @@ export class Ledger {
     const { keyBytesMax, valueBytesMax, totalBytesMax, keysMax } = this.#o.limits;
     if (key.length > keyBytesMax || (json !== null && json.length > valueBytesMax))
       throw new RuntimeError('CELL_PROTOCOL', 'a state entry is over its limit');
+    // No store takes half a surrogate pair: the commit would be tried again for ever.
+    if (!key.isWellFormed() || json?.isWellFormed() === false)
+      throw new RuntimeError('CELL_PROTOCOL', 'a state entry is not well-formed Unicode');
     this.#size(key, json);
     if (this.#bytes > totalBytesMax || this.#sizes.size > keysMax)
       throw new RuntimeError('CELL_PROTOCOL', 'a state is over its limit');
