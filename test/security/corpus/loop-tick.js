@@ -1,0 +1,6 @@
+// what: an endless loop in tick
+// expect: timeout
+export function tick(ctx) {
+  ctx.state.set('before', 'kept');
+  for (;;);
+}

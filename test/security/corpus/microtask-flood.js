@@ -1,0 +1,7 @@
+// what: microtasks that queue themselves
+// expect: timeout
+export function tick(ctx) {
+  ctx.state.set('before', 'kept');
+  const again = () => Promise.resolve().then(again);
+  again();
+}

@@ -1,0 +1,31 @@
+// what: Promise species and constructor
+// expect: ok, error, timeout
+export async function tick(ctx) {
+  ctx.state.set('before', 'kept');
+  const use = async () => {
+    try { ctx.state.set('a', { b: [1, 'two', null] }); } catch {}
+    try { ctx.state.update({ c: 1, d: [2] }); } catch {}
+    try { ctx.state.delete('c'); } catch {}
+    try { ctx.state.get('a'); ctx.state.keys(); ctx.state.getAll(); } catch {}
+    try { ctx.log.info('text', { field: 1 }); console.log('a', { b: 1 }, new Map([[1, 2]])); } catch {}
+    try { void ctx.worker.name; void ctx.params; } catch {}
+    try { await ctx.probe.echo({ x: [1] }); } catch {}
+    try { await ctx.probe.store([1]); } catch {}
+    try { await ctx.probe.refuse(1); } catch {}
+    try { await ctx.state.flush(); } catch {}
+    try { await ctx.telegram.send('x'); } catch {}
+    try { await new Promise((resolve) => setTimeout(resolve, 1)); } catch {}
+  };
+  class Evil extends Promise {
+    constructor(executor) {
+      super(executor);
+      executor(() => {}, () => {});
+    }
+    static get [Symbol.species]() {
+      return Evil;
+    }
+  }
+  Object.defineProperty(Promise, Symbol.species, { get: () => Evil });
+  Promise.prototype.constructor = Evil;
+  await use();
+}

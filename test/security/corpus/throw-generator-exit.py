@@ -1,0 +1,5 @@
+# what: raises GeneratorExit
+# expect: error
+def tick(ctx):
+    ctx.state.set("before", "kept")
+    raise GeneratorExit()

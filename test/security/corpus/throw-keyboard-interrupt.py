@@ -1,0 +1,5 @@
+# what: raises KeyboardInterrupt
+# expect: error
+def tick(ctx):
+    ctx.state.set("before", "kept")
+    raise KeyboardInterrupt()

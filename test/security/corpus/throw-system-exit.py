@@ -1,0 +1,5 @@
+# what: raises SystemExit
+# expect: error
+def tick(ctx):
+    ctx.state.set("before", "kept")
+    raise SystemExit(3)

@@ -1,0 +1,153 @@
+/**
+ * A cell that lies: the entry of a child process that a test starts in a cell's place. What it says comes from its first
+ * argument, a list of {@link Step}.
+ */
+import { readSync, writeSync } from 'node:fs';
+
+export interface Fill {
+  readonly text: string;
+  readonly times: number;
+}
+
+export type Step =
+  /** Bytes as they are, base64. */
+  | { readonly kind: 'raw'; readonly base64: string }
+  /** A frame with these messages, once or again and again; `fill` stands in for "$fill". */
+  | { readonly kind: 'frame'; readonly json: string; readonly frames?: number; readonly fill?: Fill }
+  /** Bytes one at a time. */
+  | { readonly kind: 'drip'; readonly base64: string; readonly times: number }
+  /** Random messages of the right shape, none for the sandbox of the last `load`. */
+  | { readonly kind: 'fuzz'; readonly seed: number; readonly frames: number }
+  | { readonly kind: 'stderr'; readonly text: string; readonly times: number }
+  /** Reads one frame and keeps the address of a `load` in it: `"$sandbox"` and `"$incarnation"` in later frames. */
+  | { readonly kind: 'read'; readonly until: string }
+  | { readonly kind: 'end' };
+
+let address = { sandbox: 0, incarnation: 0 };
+
+function write(bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(4, bytes, at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') process.kill(process.pid, 'SIGKILL');
+    }
+  }
+}
+
+function frameOf(json: string): Buffer {
+  const body = Buffer.from(
+    json.replaceAll('"$sandbox"', `${address.sandbox}`).replaceAll('"$incarnation"', `${address.incarnation}`),
+  );
+  const frame = Buffer.alloc(4 + body.length);
+  frame.writeUInt32BE(body.length);
+  body.copy(frame, 4);
+  return frame;
+}
+
+function read(bytes: number): Buffer {
+  const buffer = Buffer.alloc(bytes);
+  for (let at = 0; at < bytes; ) {
+    try {
+      const count = readSync(3, buffer, at, bytes - at, null);
+      if (count === 0) process.kill(process.pid, 'SIGKILL');
+      at += count;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') process.kill(process.pid, 'SIGKILL');
+    }
+  }
+  return buffer;
+}
+
+function readUntil(kind: string): void {
+  for (;;) {
+    const messages = JSON.parse(read(read(4).readUInt32BE()).toString()) as { kind: string }[];
+    const found = messages.find((message) => message.kind === kind);
+    if (found === undefined) continue;
+    if ('sandbox' in found) address = found as unknown as typeof address;
+    return;
+  }
+}
+
+/** Mulberry32. */
+function random(seed: number): () => number {
+  let a = seed >>> 0;
+  return () => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+const KINDS = ['started', 'settled', 'stream', 'ended', 'unloaded', 'loaded', 'load-failed', 'hello'];
+const ENTRIES = ['s', 'd', 'l', 'n', 'q', 'f'];
+
+/** Well-formed messages with wrong addresses and runs: the node has to take them for what they are, late ones. */
+function fuzz(seed: number, frames: number): void {
+  const draw = random(seed);
+  const pick = <Item>(list: readonly Item[]): Item => list[Math.floor(draw() * list.length)] as Item;
+  const count = (): number => Math.floor(draw() ** 4 * Number.MAX_SAFE_INTEGER);
+  const text = (): string =>
+    pick(['', 'x', '__proto__', 'constructor', '\u0000', '\ud83d\ude00', 'probe.store', '{}', '[']);
+  const entry = (): unknown[] => {
+    const kind = pick(ENTRIES);
+    if (kind === 'l')
+      return [kind, pick(['debug', 'info', 'warn', 'error']), text(), pick([null, text()]), count() % 1e12];
+    if (kind === 'n' || kind === 'f') return [kind, count()];
+    return kind === 'q' ? [kind, count(), text(), text()] : [kind, text(), text()];
+  };
+  for (let i = 0; i < frames; i++) {
+    const messages = Array.from({ length: 1 + Math.floor(draw() * 20) }, () => ({
+      kind: pick(KINDS),
+      sandbox: pick([0, 1, 2, 3, address.sandbox + 1, count()]),
+      // One more than any that was ever given out, or an older one, but never the right one.
+      incarnation: pick([0, address.incarnation + 1 + (count() % 1e9), Math.max(0, address.incarnation - 1)]),
+      protocol: 1,
+      pid: count(),
+      node: text(),
+      run: pick([0, 1, 2, count()]),
+      entries: Array.from({ length: Math.floor(draw() * 4) }, entry),
+      outcome: pick(['ok', 'error', 'timeout', 'memory', 'cancelled']),
+      durationMs: draw() * 1e6,
+      cpuMs: draw(),
+      intact: draw() < 0.5,
+      code: 'USER_ERROR',
+      error: { name: text(), message: text(), stack: text() },
+      report: { functions: ['tick'], setupBindsGlobals: draw() < 0.5, durationMs: 1 },
+      [text()]: { polluted: 1 },
+    }));
+    write(frameOf(JSON.stringify(messages)));
+  }
+}
+
+for (const step of JSON.parse(process.argv[2] ?? '[]') as readonly Step[])
+  switch (step.kind) {
+    case 'raw':
+      write(Buffer.from(step.base64, 'base64'));
+      break;
+    case 'frame': {
+      const { json, frames = 1, fill = { text: '', times: 0 } } = step;
+      const bytes = frameOf(json.replaceAll('$fill', fill.text.repeat(fill.times)));
+      for (let i = 0; i < frames; i++) write(bytes);
+      break;
+    }
+    case 'drip': {
+      const bytes = Buffer.from(step.base64, 'base64');
+      for (let i = 0; i < step.times; i++) for (const byte of bytes) write(Buffer.of(byte));
+      break;
+    }
+    case 'fuzz':
+      fuzz(step.seed, step.frames);
+      break;
+    case 'stderr':
+      for (let i = 0; i < step.times; i++) writeSync(2, step.text);
+      break;
+    case 'read':
+      readUntil(step.until);
+      break;
+    case 'end':
+      process.kill(process.pid, 'SIGKILL');
+  }
+// Whoever has said everything stays, and reads nothing more.
+setInterval(() => undefined, 1_000);
