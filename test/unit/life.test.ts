@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { RuntimeError } from '../../src/core/errors.ts';
 import type { RuntimeEvents } from '../../src/runtime.ts';
@@ -64,6 +65,14 @@ describe('the table of a worker’s life', () => {
   test('every tick, setup and on_error comes only after a load: none of them follows a state without a sandbox', () => {
     for (const unloaded of ['stopped', 'failed', 'invalid', 'parked', 'recovering'] as const)
       for (const running of ['ticking', 'setup', 'handling'] as const) expect(isLegal(unloaded, running)).toBe(false);
+  });
+
+  test('is the one that docs/guide.md shows', () => {
+    const guide = readFileSync(new URL('../../docs/guide.md', import.meta.url), 'utf8');
+    const shown = new Map<string, string[]>();
+    for (const [, state = '', rest = ''] of guide.matchAll(/^\| `(\w+)` +\| ((?:`\w+`(?:, )?)+) *\|$/gm))
+      if (STATES.includes(state as WorkerState)) shown.set(state, rest.match(/\w+/g) ?? []);
+    expect(Object.fromEntries(shown)).toEqual(TRANSITIONS);
   });
 
   test('failed and invalid end only by a start or a stop', () => {
