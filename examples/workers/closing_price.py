@@ -1,4 +1,4 @@
-"""Follows a cron expression: notes the price of every full minute (and one right after a start) and keeps the last 60."""
+"""Follows a cron expression: notes the price of every full minute and keeps the last 60."""
 
 from datetime import datetime, timezone
 from statistics import mean

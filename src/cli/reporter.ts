@@ -60,7 +60,7 @@ export function createReporter(
         'tick',
         (tick) => ({ ...tick }),
         renderTick,
-        (tick) => tick.startedAt + tick.durationMs,
+        () => Date.now(),
       );
       listen(
         runtime,

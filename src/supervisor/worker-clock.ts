@@ -23,6 +23,7 @@ const LOOK_AGAIN_MS = 30_000;
 export class WorkerClock {
   readonly #clock: Clock;
   #anchorMono = 0;
+  #phase = 0;
   #intervalMs = 0;
   #lastDueMono: number | null = null;
   #lastDueWall: number | null = null;
@@ -44,8 +45,9 @@ export class WorkerClock {
     return this.#due === null ? 0 : this.#clock.monoMs() - this.#due.dueMono;
   }
 
-  /** A start: the grid begins `phase` ms from now. Returns the anchor, Unix ms. */
+  /** A start: the grid begins `phase` ms from now, or from the first tick once that comes. Returns the anchor, Unix ms. */
   start(phase: number): number {
+    this.#phase = phase;
     this.#anchorMono = this.#clock.monoMs() + phase;
     this.#lastDueMono = null;
     this.#lastDueWall = null;
@@ -70,9 +72,11 @@ export class WorkerClock {
     }
   }
 
-  /** The first tick of a start comes right after its setup. */
-  tickNow(): void {
+  /** The first tick of a start comes right after its setup, and the grid begins there. Returns the anchor, Unix ms. */
+  tickNow(): number {
     this.#now = true;
+    this.#anchorMono = this.#clock.monoMs() + this.#phase;
+    return this.#clock.wallMs() + this.#phase;
   }
 
   /** A new interval: its grid begins at the last slot, so that the next tick is one interval after it. */

@@ -212,7 +212,8 @@ export class WorkerLife {
     this.#prepared = true;
     this.#tries = 0;
     self.to('waiting', null);
-    if (isStart) self.clock.tickNow();
+    // Cron names its times itself: a nightly job does not run because it was deployed at noon.
+    if (isStart && self.definition.settings.schedule.kind === 'interval') self.update({ anchor: self.clock.tickNow() });
   }
 
   async #onSetupFailed(fn: 'setup' | 'resume', result: RunResult, startedAt: number): Promise<void> {

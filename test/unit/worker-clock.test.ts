@@ -93,32 +93,32 @@ describe('the clock of a worker with an interval', () => {
     expect(tick(worker, clock, every(1_000)).skipped).toBe(0);
   });
 
-  test('the first tick of a start comes at once, and the grid of the start goes on', () => {
+  test('the first tick of a start comes at once, and the grid begins there', () => {
     const clock = new FakeClock();
     const { worker, anchor } = started(clock);
     expect(anchor).toBe(clock.wallMs());
     clock.advance(250);
-    worker.tickNow();
+    expect(worker.tickNow()).toBe(clock.wallMs());
     const first = worker.next(every(1_000));
     expect(first.waitMs).toBe(0);
     expect(first.dueMono).toBe(clock.monoMs());
     expect(worker.take(first)).toBe(true);
     const second = tick(worker, clock, every(1_000));
-    expect(second.dueMono).toBe(6_000);
+    expect(second.dueMono).toBe(6_250);
     expect(second.skipped).toBe(0);
   });
 
-  test('a slow setup and its first tick off the grid lose no slot silently', () => {
+  test('a slow setup moves the grid, and slots that go by after it are counted', () => {
     const clock = new FakeClock();
     const { worker } = started(clock);
     clock.advance(2_300);
     worker.tickNow();
     tick(worker, clock, every(1_000));
     clock.advance(1_900);
-    // The tick belonged to the slot at 7,000; 8,000 and 9,000 went by while it ran.
+    // The tick was the slot at 7,300; 8,300 went by while it ran.
     const next = tick(worker, clock, every(1_000));
-    expect(next.dueMono).toBe(10_000);
-    expect(next.skipped).toBe(2);
+    expect(next.dueMono).toBe(9_300);
+    expect(next.skipped).toBe(1);
   });
 
   test('the grid begins at the phase, which is in the anchor', () => {
