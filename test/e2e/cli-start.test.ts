@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Cli, RUNTIME, startCli } from '../support/cli.ts';
 import { folderWith } from '../support/folder.ts';
@@ -183,7 +183,7 @@ describe('runtime start through an older Node', () => {
 
   test('says in one line that Node 26 is missing', async () => {
     const cwd = folderWith();
-    copyFileSync(RUNTIME, join(cwd, 'runtime.mjs'));
+    for (const file of ['runtime.mjs', 'entry.mjs']) copyFileSync(join(dirname(RUNTIME), file), join(cwd, file));
     const child = spawn(process.execPath, ['--import', preload, 'runtime.mjs', 'start'], { cwd });
     const text: Buffer[] = [];
     child.stderr.on('data', (chunk: Buffer) => text.push(chunk));
