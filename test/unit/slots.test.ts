@@ -95,12 +95,14 @@ describe('the slots of a cell', () => {
         const guests = Array.from({ length: 10 }, (_, n) => ({ name: String(n) }));
         const queued = new Set<Guest>();
         const running = new Set<Guest>();
+        const slow = new Set<Guest>();
         const grant = (): void => {
           for (let guest = slots.next(); guest !== undefined; guest = slots.next()) {
             expect(queued.delete(guest)).toBe(true);
             running.add(guest);
           }
-          expect(running.size).toBeLessThanOrEqual(count + 2);
+          // A slice that turns out slow leaves the slots at once: they are for quick ones, of which there are never more.
+          expect([...running].filter((guest) => !slow.has(guest)).length).toBeLessThanOrEqual(count + 2);
         };
         for (const { kind, which, quick } of list) {
           const idle = guests.filter((guest) => !queued.has(guest) && !running.has(guest));
@@ -110,8 +112,13 @@ describe('the slots of a cell', () => {
           if (kind === 'enter') {
             queued.add(guest);
             slots.enqueue(guest);
-          } else if (kind === 'slow') slots.tooSlow(guest);
-          else if (running.delete(guest)) slots.release(guest, quick);
+          } else if (kind === 'slow') {
+            slow.add(guest);
+            slots.tooSlow(guest);
+          } else if (running.delete(guest)) {
+            slow.delete(guest);
+            slots.release(guest, quick);
+          }
           grant();
         }
         // Everything comes back in the end: nobody waits for ever.
