@@ -32,4 +32,5 @@ export type {
   TickRecord,
 } from './store/contracts.ts';
 export type { WorkerState } from './supervisor/life.ts';
+export { compileWorker } from './workers/compile.ts';
 export type { CodeProblem, Schedule, SourceFile, WorkerSource } from './workers/definition.ts';

@@ -36,7 +36,7 @@ export const TRANSITIONS: Readonly<Record<WorkerState, readonly WorkerState[]>> 
   loading: ['setup', 'waiting', 'handling', 'backoff', 'recovering', 'paused', 'stopping', 'failed', 'invalid'],
   setup: ['waiting', 'backoff', 'handling', 'recovering', 'paused', 'stopping', 'failed'],
   backoff: ['setup', 'loading', 'recovering', 'paused', 'stopping'],
-  waiting: ['ticking', 'recovering', 'paused', 'parked', 'stopping', 'loading'],
+  waiting: ['ticking', 'recovering', 'paused', 'parked', 'stopping', 'loading', 'failed'],
   ticking: ['waiting', 'handling', 'recovering', 'paused', 'stopping', 'failed'],
   handling: ['waiting', 'backoff', 'recovering', 'paused', 'stopping', 'failed'],
   recovering: ['loading', 'paused', 'stopping', 'failed'],

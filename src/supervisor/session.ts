@@ -36,6 +36,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly request: PlaceRequest;
   readonly onEntries: (entries: readonly StreamEntry[], session: Session) => void;
+  /** Gives the loading up: the result is `lost`, through nobody's fault. */
+  readonly signal: AbortSignal;
   /** The cell died while nothing ran here. */
   readonly onIdleLoss: (loss: CellLoss, session: Session) => void;
 }
@@ -91,7 +93,12 @@ export class Session {
     const opened = new Promise<OpenResult>((resolve) => {
       settle = resolve;
     });
-    const handle = await options.pool.place(options.request, {
+    options.signal.addEventListener('abort', () => {
+      if (session.report !== null) return;
+      session.close();
+      settle({ kind: 'lost', loss: GIVEN_UP });
+    });
+    const placed = options.pool.place(options.request, {
       onMessage: (message) => {
         if (message.kind === 'loaded') {
           session.report = message.report;
@@ -106,8 +113,13 @@ export class Session {
         session.#onLost(loss);
       },
     });
-    session.#handle = handle;
-    return opened;
+    const handled = placed.then((handle) => {
+      session.#handle = handle;
+      // Given up while the cell was still coming up.
+      if (session.#over) handle.unload();
+      return opened;
+    });
+    return Promise.race([opened, handled]);
   }
 
   /** Usable: not lost, not closed. */
@@ -259,5 +271,7 @@ function verdict(loss: CellLoss): Pick<RunResult, 'outcome' | 'error'> {
       };
   }
 }
+
+const GIVEN_UP: CellLoss = { reason: 'the worker was stopped', suspect: false, culprit: false, cause: 'crash' };
 
 const NOT_RUN: RunResult = { outcome: 'cancelled', error: null, durationMs: 0, cpuMs: 0, intact: false, loss: null };

@@ -7,8 +7,9 @@ import type { GuestError, StreamEntry } from '../../sandbox/protocol.ts';
 import { toRuntimeError } from '../core/errors.ts';
 import { TIMEOUT_GRACE_MS } from '../core/limits.ts';
 import { Alarm } from './alarm.ts';
-import type { CellLoss, CellPurpose } from './cell-pool.ts';
+import type { CellLoss } from './cell-pool.ts';
 import { loadSpec } from './load-spec.ts';
+import { Probation } from './probation.ts';
 import { readSavedState } from './saved-state.ts';
 import { type OpenResult, type RunResult, Session } from './session.ts';
 import { describeError, failureLine, isBlamed, tickRecord } from './tick-report.ts';
@@ -25,14 +26,13 @@ interface Failure {
 const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000] as const;
 /** Pauses before another sandbox is asked for, by tries since one was last prepared. */
 const REPLACE_MS = [0, 100, 500, 2_000, 5_000, 10_000] as const;
-/** A suspect that has behaved for this long goes back among the others. */
-const PROBATION_MS = 60_000;
 const REASON_CHARS = 2_000;
 
 export class WorkerLife {
   readonly #self: WorkerSelf;
   readonly #alarm: Alarm;
   #session: Session | null = null;
+  #opening: AbortController | null = null;
   #prepared = false;
   #ending: 'stop' | 'suspend' | null = null;
   #failure: Failure | null = null;
@@ -40,11 +40,12 @@ export class WorkerLife {
   /** Why the next sandbox is needed; null for the first one of a life. */
   #cause: string | null = null;
   #tries = 0;
-  #suspectSince: number | null = null;
+  readonly #probation: Probation;
   #midCommitScheduled = false;
 
   constructor(self: WorkerSelf) {
     this.#self = self;
+    this.#probation = new Probation(self.services.clock);
     this.#alarm = new Alarm(self.services.scheduler, self.services.clock);
   }
 
@@ -72,6 +73,7 @@ export class WorkerLife {
   /** Cuts the run in flight. */
   cancel(): void {
     this.#session?.cancel();
+    this.#opening?.abort();
   }
 
   /** Settings changed; with `reload` the sandbox must be made anew before the next tick. */
@@ -126,8 +128,8 @@ export class WorkerLife {
     const ended = (): boolean => this.#ending !== null;
     const state = await readSavedState(self, (ms) => this.#sleep(ms), ended);
     if (state === null || ended()) return;
-    const purpose: CellPurpose = this.#suspectSince === null ? self.definition.settings.isolation : 'probation';
     let opened: OpenResult;
+    this.#opening = new AbortController();
     try {
       opened = await Session.open({
         pool: self.services.pool,
@@ -135,14 +137,17 @@ export class WorkerLife {
         request: {
           workspace: self.definition.workspace,
           backend: self.compiled.language === 'python' ? 'pyodide' : 'isolate',
-          purpose,
+          purpose: this.#probation.purpose(self.definition.settings.isolation),
           spec: loadSpec(self.definition, self.compiled, self.services.dispatcher, state),
         },
+        signal: this.#opening.signal,
         onEntries: (entries, session) => this.#onEntries(entries, session),
         onIdleLoss: (loss, session) => this.#onIdleLoss(loss, session),
       });
     } catch (thrown) {
       return self.to('recovering', toRuntimeError(thrown).message);
+    } finally {
+      this.#opening = null;
     }
     switch (opened.kind) {
       case 'loaded':
@@ -153,7 +158,7 @@ export class WorkerLife {
         return this.#adviseOnGlobals(opened.session);
       case 'lost':
         self.to('recovering', opened.loss.reason);
-        this.#judge(opened.loss);
+        this.#probation.judge(opened.loss);
         if (opened.loss.culprit) await this.#countLoadError(`loading it took its process down (${opened.loss.reason})`);
         return;
       case 'failed':
@@ -181,11 +186,12 @@ export class WorkerLife {
     await self.commit();
   }
 
-  #failAtLimit(message: string): void {
+  #failAtLimit(message: string): boolean {
     const { errors } = this.#self.head;
-    if (errors < this.#self.definition.settings.maxErrors) return;
+    if (errors < this.#self.definition.settings.maxErrors) return false;
     const reason = `${errors} ${errors === 1 ? 'error' : 'errors in a row'}; the last: ${message}`;
     this.#self.update({ actual: 'failed', reason: reason.slice(0, REASON_CHARS) });
+    return true;
   }
 
   /** `setup` on a start, `resume` (or `setup` again where it binds globals) after the engine's own restarts. */
@@ -230,6 +236,8 @@ export class WorkerLife {
     const self = this.#self;
     self.to('waiting', null);
     if (this.#reload !== null) return this.#recycle(this.#reload);
+    // Only a lower limit can bring it here.
+    if (this.#failAtLimit('maxErrors was lowered')) return;
     const due = self.clock.next(self.definition.settings.schedule);
     if (self.services.mayPark(self, this.recyclable, due.waitMs)) {
       this.#dropSession('parked');
@@ -323,21 +331,13 @@ export class WorkerLife {
 
   /** Drops a sandbox that cannot be used again; lets a suspect that has behaved go back to the others. */
   #afterRun(result: RunResult): void {
-    if (result.loss !== null) this.#judge(result.loss);
+    if (result.loss !== null) this.#probation.judge(result.loss);
     if (!result.intact) {
       this.#dropSession(result.loss === null ? result.outcome : 'cell-lost');
       if (this.#ending === null) this.#self.to('recovering', result.error?.message ?? null);
       return;
     }
-    const since = this.#suspectSince;
-    if (result.outcome !== 'ok' || since === null || !this.recyclable) return;
-    if (this.#self.services.clock.monoMs() - since < PROBATION_MS) return;
-    this.#suspectSince = null;
-    this.#reload = 'probation is over';
-  }
-
-  #judge(loss: CellLoss): void {
-    if (loss.suspect) this.#suspectSince = this.#self.services.clock.monoMs();
+    if (result.outcome === 'ok' && this.recyclable && this.#probation.endIfOver()) this.#reload = 'probation is over';
   }
 
   #onEntries(entries: readonly StreamEntry[], session: Session): void {
@@ -359,7 +359,7 @@ export class WorkerLife {
 
   #onIdleLoss(loss: CellLoss, session: Session): void {
     if (this.#session !== session) return;
-    this.#judge(loss);
+    this.#probation.judge(loss);
     this.#cause = 'cell-lost';
     this.#alarm.wake('lost');
   }

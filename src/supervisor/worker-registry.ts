@@ -189,10 +189,12 @@ export class WorkerRegistry {
       slot.reconfigure(definition.settings);
       return;
     }
-    const wasRunning = slot.self.head.desired === 'running';
+    // `failed` stays so until someone starts it; new code for an invalid one is its next chance.
+    const { desired, actual } = slot.self.head;
+    const goesOn = desired === 'running' && actual !== 'failed';
     await slot.end('suspend', false);
     slot.replaceCode(definition, compiled);
-    if (wasRunning) await slot.start('deploy');
+    if (goesOn) await slot.start('deploy');
   }
 
   async #stopDormant(id: WorkerId): Promise<void> {

@@ -32,7 +32,7 @@ const RULES: readonly Rule[] = [
   { who: /^src\/core\//, may: [CORE] },
   {
     who: /^src\/index\.ts$/,
-    may: [/^src\/engine\.ts$/, CORE],
+    may: [/^src\/workers\/compile\.ts$/, /^src\/engine\.ts$/, CORE],
     mayTypes: [...SHAPES, /^adapters\/adapter\.ts$/, /^src\/supervisor\/life\.ts$/],
   },
   {
@@ -65,12 +65,7 @@ const RULES: readonly Rule[] = [
     ],
     mayTypes: [...SHAPES, /^src\/bridge\/dispatcher\.ts$/],
   },
-  // A person's client of the public API, of the configuration, and of core; the public shape as types. Only `config check`
-  // compiles without an engine, which the public API has no way to ask for.
-  {
-    who: /^src\/cli\/commands\/config-check\.ts$/,
-    may: [/^src\/cli\//, /^src\/config\//, CORE, /^src\/workers\/compile\.ts$/],
-  },
+  // A person's client of the public API, of the configuration, and of core; the public shape as types.
   { who: /^src\/cli\//, may: [/^src\/cli\//, /^src\/index\.ts$/, /^src\/config\//, CORE], mayTypes: SHAPES },
   // The guest sees the protocol's types and its constants.
   { who: /^sandbox\/guest\//, may: [/^sandbox\/guest\//, PROTOCOL] },

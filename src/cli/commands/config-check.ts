@@ -3,7 +3,7 @@ import type { Environment } from '../../config/environment.ts';
 import { displayPath, loadConfig } from '../../config/load.ts';
 import type { ConfiguredWorker } from '../../config/resolve.ts';
 import { ERRORS, RuntimeError } from '../../core/errors.ts';
-import { compileWorker } from '../../workers/compile.ts';
+import { compileWorker } from '../../index.ts';
 import { describeCodeProblems } from '../failure.ts';
 import type { Output } from '../output.ts';
 import { countOf, printable, workerLabel } from '../text.ts';
