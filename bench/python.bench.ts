@@ -10,11 +10,12 @@ const before = rssBytes(pid);
 const boots: number[] = [];
 for (let i = 0; i < COUNT; i++) {
   const from = performance.now();
-  await startWorkers(runtime, 1, { python: true, intervalMs: 100, name: `p${i}-` });
+  await startWorkers(runtime, 1, { python: true, intervalMs: 50, name: `p${i}-` });
   boots.push(performance.now() - from);
 }
 const rss = (rssBytes(pid) - before) / COUNT / 1_048_576;
-await observe(runtime, 2_000);
+// The first hundred ticks run code that is not compiled yet.
+await observe(runtime, 8_000);
 const { ticks } = await observe(runtime, 5_000);
 const after = (rssBytes(pid) - before) / COUNT / 1_048_576;
 await engine.close();

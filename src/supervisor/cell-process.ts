@@ -30,6 +30,8 @@ const UNREAD_BYTES_MAX = 128 * 1024 * 1024;
 /** Of what a dying cell printed, this much is kept for the report. */
 const STDERR_CHARS = 2_000;
 const PAGE_BYTES = 4_096;
+/** Frames to one cell go out at least this far apart, ms. */
+const SPACING_MS = 1;
 
 export class CellProcess {
   readonly pid: number;
@@ -38,6 +40,7 @@ export class CellProcess {
   readonly #listener: CellListener;
   #outbox: string[] = [];
   #flushScheduled = false;
+  #flushedAt = 0;
   #stderr = '';
   #killReason: string | null = null;
   #closed = false;
@@ -80,7 +83,9 @@ export class CellProcess {
     this.#outbox.push(JSON.stringify(message));
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    setImmediate(() => this.#flush());
+    // Under load a frame carries what a millisecond brings; alone a message goes at once.
+    if (performance.now() - this.#flushedAt < SPACING_MS) setTimeout(() => this.#flush(), SPACING_MS);
+    else setImmediate(() => this.#flush());
   }
 
   /** SIGKILL; `onClosed` follows. */
@@ -107,6 +112,7 @@ export class CellProcess {
 
   #flush(): void {
     this.#flushScheduled = false;
+    this.#flushedAt = performance.now();
     const messages = this.#outbox;
     this.#outbox = [];
     if (this.#closed || this.#broken || this.#killReason !== null) return;

@@ -46,11 +46,13 @@ export class Ledger {
   #cancelRetry: () => void = () => undefined;
   readonly #sizes = new Map<string, number>();
   #bytes = 0;
+  #claimed: Claimed['entries'] | null;
 
   constructor(options: LedgerOptions) {
     this.#o = options;
     this.epoch = options.claimed.epoch;
     this.#revision = options.claimed.revision;
+    this.#claimed = options.claimed.entries;
     for (const [key, json] of options.claimed.entries) this.#size(key, json);
   }
 
@@ -60,6 +62,11 @@ export class Ledger {
 
   get keys(): number {
     return this.#sizes.size;
+  }
+
+  /** The state as it was claimed, while nothing has changed it. */
+  get claimedEntries(): Claimed['entries'] | null {
+    return this.#claimed;
   }
 
   /** Nothing written is waiting for the store. */
@@ -78,6 +85,7 @@ export class Ledger {
 
   /** @throws RuntimeError CELL_PROTOCOL when a cell lets a guest break the limits that it should have enforced. */
   write(key: string, json: string | null): void {
+    this.#claimed = null;
     const { keyBytesMax, valueBytesMax, totalBytesMax, keysMax } = this.#o.limits;
     if (key.length > keyBytesMax || (json !== null && json.length > valueBytesMax))
       throw new RuntimeError('CELL_PROTOCOL', 'a state entry is over its limit');

@@ -124,7 +124,7 @@ export class WorkerLife {
     self.to('loading', self.reason);
     this.#tries += 1;
     // Every journal of the old sandbox is committed or refused before the state is read for the new one.
-    if (!self.ledger.settled) await self.commit();
+    if (self.ledger.claimedEntries === null && !self.ledger.settled) await self.commit();
     const ended = (): boolean => this.#ending !== null;
     const state = await readSavedState(self, (ms) => this.#sleep(ms), ended);
     if (state === null || ended()) return;
@@ -201,7 +201,8 @@ export class WorkerLife {
     const isStart = self.head.setupDone !== self.head.startId;
     const rebinds = !isStart && !this.recyclable;
     const fn = isStart || rebinds ? 'setup' : 'resume';
-    if (functions.includes(fn)) {
+    const called = functions.includes(fn);
+    if (called) {
       self.to('setup', null);
       if (rebinds)
         self.calls.log(
@@ -214,7 +215,8 @@ export class WorkerLife {
       if (result.outcome !== 'ok') return this.#onSetupFailed(fn, result, startedAt);
     }
     self.update({ setupDone: self.head.startId });
-    await self.commit();
+    // Without a setup there is nothing to store before the first tick, which commits the head anyway.
+    if (called) await self.commit();
     this.#prepared = true;
     this.#tries = 0;
     self.to('waiting', null);

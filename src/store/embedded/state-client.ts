@@ -1,7 +1,8 @@
 /**
  * The main thread's side of the state file: gathers what is asked in one turn of the event loop into one group, keeps few
- * groups on their way, and settles each caller. While groups are under way the next one grows, so the load itself makes
- * the groups large: no timer, no delay for a single commit.
+ * groups on their way, and settles each caller. A commit that comes alone goes at once; behind another one it waits for company
+ * for up to 2 ms. That costs a busy store a little latency and saves it most of its work: 1,000 commits a second took a third
+ * of a core one by one.
  */
 import type { Worker } from 'node:worker_threads';
 import { RuntimeError } from '../../core/errors.ts';
@@ -41,6 +42,8 @@ const GROUPS_UNDER_WAY_MAX = 2;
 const GROUP_WEIGHT_MAX = 4_096;
 const GROUP_CHARACTERS_MAX = 8 * MiB;
 const LOAD_WEIGHT = 64;
+/** Groups of fewer than {@link LOAD_WEIGHT} commits go out at least this far apart, ms. */
+const GATHER_MS = 2;
 
 class Group {
   readonly cells: Cell[] = [];
@@ -63,6 +66,8 @@ export class EmbeddedStateStore implements StateStore {
   #operations = 0;
   #characters = 0;
   #turn: NodeJS.Immediate | null = null;
+  #gatherTimer: NodeJS.Timeout | null = null;
+  #sentAt = 0;
   #closed: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
 
@@ -162,6 +167,16 @@ export class EmbeddedStateStore implements StateStore {
 
   #sendSoon(): void {
     if (this.#turn !== null || this.#underWay.length >= GROUPS_UNDER_WAY_MAX) return;
+    const company = this.#gathering[0]?.weight ?? 0;
+    const early = GATHER_MS - (performance.now() - this.#sentAt);
+    // Whoever claims or reads is about to start: only commits wait.
+    if (early > 0 && company < LOAD_WEIGHT) {
+      this.#gatherTimer ??= setTimeout(() => {
+        this.#gatherTimer = null;
+        this.#send();
+      }, early);
+      return;
+    }
     this.#turn = setImmediate(() => {
       this.#turn = null;
       this.#send();
@@ -173,6 +188,7 @@ export class EmbeddedStateStore implements StateStore {
       const group = this.#gathering.shift();
       if (group === undefined || group.waiting.length === 0) return;
       this.#underWay.push(group);
+      this.#sentAt = performance.now();
       this.#thread?.post({ kind: 'group', cells: group.cells });
     }
   }
