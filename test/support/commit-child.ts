@@ -2,8 +2,8 @@
  * A node in small, to be killed: opens the folder, takes over every worker, and counts each of them up as fast as
  * commits are acknowledged. One line `worker value` per acknowledged commit, written before anything else happens.
  */
-import { writeSync } from 'node:fs';
 import { openEmbeddedStores } from '../../src/store/embedded/open.ts';
+import { say } from './say.ts';
 
 const [dataDir = '', workers = '8'] = process.argv.slice(2);
 const { state } = await openEmbeddedStores({ dataDir, log: () => {} });
@@ -26,9 +26,9 @@ async function count(worker: string): Promise<void> {
       ],
     });
     if (result.kind !== 'ok') throw new Error(`commit ${base} of ${worker} was refused: ${result.kind}`);
-    writeSync(1, `${worker} ${value}\n`);
+    say(`${worker} ${value}`);
   }
 }
 
-writeSync(1, 'open\n');
+say('open');
 await Promise.all(Array.from({ length: Number(workers) }, (_, n) => count(`default/w${n}`)));

@@ -2,14 +2,14 @@
  * A node to be killed: an engine with the workers of lineage.ts on the given folder (`loop`: the two that never end a tick). It prints one JSON line per event, at
  * once: what was recovered, what became durable, which ticks began and ended, which cells there are. SIGTERM ends it in order.
  */
-import { writeSync } from 'node:fs';
 import { createRuntime } from '../../src/index.ts';
 import { lineageWorkers, loopingWorkers } from './lineage.ts';
+import { say as sayLine } from './say.ts';
 
 const [dataDir = '', which = 'lineage'] = process.argv.slice(2);
 
 function say(line: Readonly<Record<string, unknown>>): void {
-  writeSync(1, `${JSON.stringify(line)}\n`);
+  sayLine(JSON.stringify(line));
 }
 
 const runtime = createRuntime({

@@ -1,5 +1,5 @@
 // what: microtasks that queue themselves
-// expect: timeout
+// expect: timeout, memory
 export function tick(ctx) {
   ctx.state.set('before', 'kept');
   const again = () => Promise.resolve().then(again);
