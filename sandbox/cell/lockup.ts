@@ -12,6 +12,7 @@ const FLAGS = [
   '--allow-addons',
   '--allow-fs-read=',
   '--disable-warning=',
+  '--minor-gc-task-trigger=',
 ] as const;
 
 /** What is open that must be shut; null if nothing. */
