@@ -115,11 +115,12 @@ export interface WorkerStatus {
   readonly reason: string | null;
   readonly version: string | null;
   readonly language: 'python' | 'javascript' | null;
-  readonly schedule: Schedule;
+  /** Null for a worker that is stored but was not deployed to this node; the same holds for `maxErrors`. */
+  readonly schedule: Schedule | null;
   /** Number of the last tick that began. */
   readonly tick: number;
   readonly consecutiveErrors: number;
-  readonly maxErrors: number;
+  readonly maxErrors: number | null;
   readonly skipped: number;
   readonly lastOutcome: string | null;
   readonly lastTickAt: number | null;

@@ -11,7 +11,6 @@ import { wrapExport } from './script.ts';
 /** Scripts whose completion value is the function that the guest file exports; `pythonPrelude` is all of our Python. */
 export interface GuestCode {
   readonly prelude: string;
-  readonly shell: string;
   readonly python: string;
   readonly pythonPrelude: string;
 }
@@ -19,16 +18,15 @@ export interface GuestCode {
 const FOLDER = new URL('../../sandbox/guest/', import.meta.url);
 
 /** Guest file → the function it exports; the build (tools/build.mjs) writes each as `<file>.js` into the same folder. */
-export const GUEST_SCRIPTS = { prelude: 'createGuest', shell: 'createShell', python: 'createPython' } as const;
+export const GUEST_SCRIPTS = { prelude: 'createGuest', python: 'createPython' } as const;
 
 export async function bundleGuest(): Promise<GuestCode> {
-  const [prelude, shell, python, pythonPrelude] = await Promise.all([
+  const [prelude, python, pythonPrelude] = await Promise.all([
     guestScript('prelude'),
-    guestScript('shell'),
     guestScript('python'),
     Promise.all(PYTHON_PRELUDE_FILES.map((name) => readFile(new URL(name, FOLDER), 'utf8'))),
   ]);
-  return { prelude, shell, python, pythonPrelude: pythonPrelude.join('\n') };
+  return { prelude, python, pythonPrelude: pythonPrelude.join('\n') };
 }
 
 async function guestScript(name: keyof typeof GUEST_SCRIPTS): Promise<string> {

@@ -37,7 +37,7 @@ describe('code of the guest', () => {
 
   test('of this package is complete', async () => {
     const code = await bundleGuest();
-    for (const script of [code.prelude, code.shell, code.python])
+    for (const script of [code.prelude, code.python])
       expect(typeof runInContext(script, createContext({}))).toBe('function');
     expect(code.pythonPrelude).toMatch(/^(def|class|async def) /m);
   });
