@@ -53,7 +53,8 @@ def _error(data):
 
 
 def _open(answer):
-    if answer[:1] == "!":
+    """None is the answer of what went well and says nothing."""
+    if answer is not None and answer[:1] == "!":
         raise _error(_json.loads(answer[1:]))
     return answer
 
@@ -158,28 +159,69 @@ def _decode_result(text):
 
 
 def _check_key(key):
+    if type(key) is str:
+        return key
     if not isinstance(key, str):
         raise StateError(f"A state key is a str, not {_type_name(key)}.")
-    return key
+    return str.__str__(key)
+
+
+#: Small values that state holds: to read one again crosses nothing and parses nothing. Only what nobody can change, what JSON
+#: gives back as it was, and keys that are the same text on the other side (surrogates are not).
+_known = {}
+_KNOWN_CHARS = 256
+_UNKNOWN = object()
+_PLAIN_INT = 10**18
+
+
+def _remember(key, value, text):
+    cls = type(value)
+    fixed = value.isascii() if cls is str else cls in _SCALARS or cls is float
+    if fixed and len(text) <= _KNOWN_CHARS and key.isascii():
+        _known[key] = value
+    else:
+        _known.pop(key, None)
 
 
 class _State:
     __slots__ = ()
 
     def get(self, key, default=None):
-        text = _open(_bridge.get(_check_key(key)))
-        return default if text == "" else _json.loads(text)
+        if type(key) is not str:
+            key = _check_key(key)
+        value = _known.get(key, _UNKNOWN)
+        if value is not _UNKNOWN:
+            return value
+        text = _open(_bridge.get(key))
+        if text == "":
+            return default
+        value = _json.loads(text)
+        _remember(key, value, text)
+        return value
 
     def set(self, key, value):
-        _open(_bridge.set(_check_key(key), _encode(value, f"ctx.state.set({key!r}): the value")))
+        if type(key) is not str:
+            key = _check_key(key)
+        if type(value) is int and -_PLAIN_INT < value < _PLAIN_INT:
+            text = int.__repr__(value)
+        else:
+            text = _encode(value, f"ctx.state.set({key!r}): the value")
+        answer = _bridge.set(key, text)
+        if answer is not None:
+            _open(answer)
+        _remember(key, value, text)
 
     def update(self, values=None, /, **more):
         entries = {**(values or {}), **more}
         pairs = [[_check_key(key), _encode(value, f"ctx.state.update: {key!r}")] for key, value in entries.items()]
         _open(_bridge.update(_json.dumps(pairs)))
+        for key, _ in pairs:
+            _known.pop(key, None)
 
     def delete(self, key):
-        return _open(_bridge.delete(_check_key(key))) == "true"
+        key = _check_key(key)
+        _known.pop(key, None)
+        return _open(_bridge.delete(key)) == "true"
 
     def keys(self):
         return _json.loads(_bridge.keys())

@@ -1,6 +1,6 @@
 /**
- * The functions that ctx_guest.py calls. Every argument and result is text, a number, or a promise of text; errors cross as
- * data: "!" and JSON, for which Python raises its own class.
+ * The functions that ctx_guest.py calls. Every argument and result is text, a number, nothing, or a promise of text; errors
+ * cross as data: "!" and JSON, for which Python raises its own class.
  *
  * SECURITY: a worker can reach these functions and call them with anything. What they pass on to the core is of the right type
  * and, where it says JSON, is JSON: a message that the node does not understand would end the cell, and its neighbours with it
@@ -19,9 +19,9 @@ function failure(error: unknown): string {
   return `!${stringify({ name, message, code })}`;
 }
 
-function answering(body: () => string | undefined): string {
+function answering(body: () => string | undefined): string | undefined {
   try {
-    return body() ?? '';
+    return body();
   } catch (error) {
     return failure(error);
   }
@@ -37,10 +37,12 @@ function settled(start: () => Promise<unknown>): Promise<string> {
 
 export function createBridge(core: GuestCore): object {
   const { state } = core;
+  const { stateDepth } = core.spec.limits;
 
   function checked(json: unknown, depthMax: number): string {
     const text = `${json}`;
-    if (depthOf(text) > depthMax) throw fault('STATE_LIMIT', `A value is nested deeper than ${depthMax} levels.`);
+    if (text.length > depthMax * 2 && depthOf(text) > depthMax)
+      throw fault('STATE_LIMIT', `A value is nested deeper than ${depthMax} levels.`);
     try {
       parse(text);
     } catch {
@@ -50,17 +52,19 @@ export function createBridge(core: GuestCore): object {
   }
 
   return {
-    get: (key: unknown) => answering(() => state.get(`${key}`)),
-    set: (key: unknown, json: unknown) =>
-      answering(() => {
-        state.set(`${key}`, checked(json, core.spec.limits.stateDepth));
-        return '';
-      }),
+    get: (key: unknown) => answering(() => state.get(`${key}`) ?? ''),
+    set: (key: unknown, json: unknown) => {
+      try {
+        return state.set(`${key}`, checked(json, stateDepth));
+      } catch (error) {
+        return failure(error);
+      }
+    },
     update: (json: unknown) =>
       answering(() => {
         const pairs = parse(`${json}`) as [unknown, unknown][];
-        state.update(pairs.map(([key, value]) => [`${key}`, checked(value, core.spec.limits.stateDepth)]));
-        return '';
+        state.update(pairs.map(([key, value]) => [`${key}`, checked(value, stateDepth)]));
+        return undefined;
       }),
     delete: (key: unknown) => answering(() => (state.delete(`${key}`) ? 'true' : 'false')),
     keys: () => stringify(state.keys()),

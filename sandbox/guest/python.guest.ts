@@ -14,6 +14,7 @@ import {
   takeSnapshot,
 } from './python-boot.guest.ts';
 import { createBridge } from './python-bridge.guest.ts';
+import { createTick } from './python-tick.guest.ts';
 import type { Shell } from './shell.guest.ts';
 
 /** What the cell drives a boot with; nothing of it is reachable for user code. */
@@ -80,11 +81,14 @@ function createPythonDriver(pyodide: Pyodide, shell: Shell): Driver {
     return value;
   };
   const runFunction = entry('_run');
+  const tick = createTick(pyodide, runFunction);
   let core: GuestCore | null = null;
 
-  /** Python's entry points answer with JSON: `{"ok": …}` or `{"error": …}`. */
+  /** Python's entry points answer with JSON, `{"ok": …}` or `{"error": …}`, or with None, which needs no text. */
   async function enter(call: Promise<unknown>): Promise<unknown> {
-    const answer = JSON.parse(String(await call)) as { ok?: unknown; error?: GuestError };
+    const text = await call;
+    if (text === undefined) return undefined;
+    const answer = JSON.parse(String(text)) as { ok?: unknown; error?: GuestError };
     if (answer.error !== undefined) throw new PythonFailure(bounded(answer.error));
     return answer.ok;
   }
@@ -111,7 +115,8 @@ function createPythonDriver(pyodide: Pyodide, shell: Shell): Driver {
     async run(fn, error) {
       const seed = core?.world()?.seed ?? null;
       shell.entropy.useSeed(seed);
-      await enter(runFunction.callPromising(fn, error === null ? '' : JSON.stringify(error), seed ?? undefined));
+      if (fn === 'tick' && seed === null) await enter(tick());
+      else await enter(runFunction.callPromising(fn, error === null ? '' : JSON.stringify(error), seed ?? undefined));
     },
     describe(thrown) {
       if (thrown instanceof PythonFailure) return thrown.described;

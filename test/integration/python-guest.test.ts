@@ -94,6 +94,51 @@ async def helper(ctx, name):
     expect(guest.timers.slice(0, 2)).toEqual([50, 25]);
   });
 
+  it('reads of state what was written last, however it was written', async () => {
+    const guest = await loaded(
+      `
+class Name(str):
+    def __hash__(self):
+        return 1
+    def __str__(self):
+        return "another"
+
+def tick(ctx):
+    state, seen = ctx.state, []
+    state.set("a", 1)
+    state.set(Name("a"), 2)
+    seen.append(state.get("a"))
+    state.update({"a": 3})
+    seen.append(state.get("a"))
+    state.delete(Name("a"))
+    seen.append(state.get("a", "none"))
+    state.set("a", None)
+    seen.append(state.get("a", "none"))
+    state.set("a", [1])
+    state.get("a").append(2)
+    seen.append(state.get("a"))
+    for value in (True, 0, -0.5, 10**30, "text", "\\ud83d\\ude00"):
+        state.set("a", value)
+        seen.append(state.get("a"))
+    state.set("\\U0001f600", 1)
+    state.set("\\ud83d\\ude00", 2)
+    seen.append(state.get("\\U0001f600"))
+    state.set("a", 7)
+    try:
+        state.set("a", "x" * 600_000)
+    except Exception as error:
+        seen.append(error.code)
+    seen.append(state.get("a"))
+    ctx.state.set("seen", repr(seen))
+`,
+    );
+    expect(await guest.run('tick')).toMatchObject(OK);
+    expect(guest.value('seen')).toBe(
+      "[2, 3, 'none', None, [1], True, 0, -0.5, 1000000000000000000000000000000, 'text', '😀', 2, 'STATE_LIMIT', 7]",
+    );
+    expect(guest.value('a')).toBe(7);
+  });
+
   it('lets several calls be open at once with ctx.aio', async () => {
     const guest = await loaded(
       `
