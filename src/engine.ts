@@ -3,7 +3,7 @@
  * worker-slot.ts, which worker there is in worker-registry.ts.
  */
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createBuiltInAdapters } from '../adapters/index.ts';
 import type { LogLevel } from '../sandbox/protocol.ts';
 import { Dispatcher } from './bridge/dispatcher.ts';
@@ -14,7 +14,7 @@ import { EventSource } from './core/events.ts';
 import { newId } from './core/ids.ts';
 import { MiB } from './core/limits.ts';
 import type { Runtime, RuntimeEvents, RuntimeOptions, RuntimeStatus, WorkerStatus } from './runtime.ts';
-import type { LogRecord, RecordStore, StateStore, TickRecord } from './store/contracts.ts';
+import type { LogRecord, MinuteRecord, RecordStore, StateStore, TickRecord } from './store/contracts.ts';
 import { openEmbeddedStores } from './store/embedded/open.ts';
 import { CellPool } from './supervisor/cell-pool.ts';
 import { createGuestSupply } from './supervisor/guest-supply.ts';
@@ -55,7 +55,8 @@ class Engine implements Runtime {
   #stopping: Promise<void> | null = null;
 
   constructor(options: RuntimeOptions) {
-    this.#options = options;
+    // Cells run in another folder, so a relative path would mean another file there.
+    this.#options = { ...options, dataDir: resolve(options.dataDir) };
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? (() => undefined);
     this.#events = new EventSource((error) => this.#log('error', `an event listener failed: ${error}`));
@@ -177,6 +178,9 @@ class Engine implements Runtime {
   async deploy(worker: Parameters<Runtime['deploy']>[0]): Promise<WorkerStatus> {
     return this.#running.registry.deploy(worker);
   }
+  async check(worker: Parameters<Runtime['check']>[0]): Promise<void> {
+    return this.#running.registry.check(worker);
+  }
   async startWorker(name: string): Promise<WorkerStatus> {
     return this.#running.registry.startWorker(parseWorkerId(name));
   }
@@ -208,6 +212,9 @@ class Engine implements Runtime {
   }
   async ticks(name: string, limit = 100): Promise<readonly TickRecord[]> {
     return this.#running.records.ticks(parseWorkerId(name), limit);
+  }
+  async minutes(name: string, limit = 100): Promise<readonly MinuteRecord[]> {
+    return this.#running.records.minutes(parseWorkerId(name), limit);
   }
   async logs(query: Parameters<Runtime['logs']>[0] = {}): Promise<readonly LogRecord[]> {
     const { name, limit = 100, minLevel } = query;

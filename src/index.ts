@@ -24,6 +24,7 @@ export type {
   CommitResult,
   LogQuery,
   LogRecord,
+  MinuteRecord,
   RecordStore,
   StateChange,
   StateStore,

@@ -6,7 +6,7 @@ import type { Adapter } from '../adapters/adapter.ts';
 import type { GuestFunction, GuestWorld, LogLevel } from '../sandbox/protocol.ts';
 import type { Clock } from './core/clock.ts';
 import type { ErrorCode } from './core/errors.ts';
-import type { LogRecord, RecordStore, StateChange, StateStore, TickRecord } from './store/contracts.ts';
+import type { LogRecord, MinuteRecord, RecordStore, StateChange, StateStore, TickRecord } from './store/contracts.ts';
 import type { WorkerState } from './supervisor/life.ts';
 import type { Schedule, WorkerSource } from './workers/definition.ts';
 
@@ -178,6 +178,8 @@ export interface Runtime {
    * when the code cannot run. A worker that runs is moved to the new version; a new one waits for {@link startWorker}.
    */
   deploy(worker: WorkerOptions): Promise<WorkerStatus>;
+  /** Compiles a worker and loads it once into a sandbox of its own, without calling it. Rejects with CODE_INVALID. */
+  check(worker: WorkerOptions): Promise<void>;
   startWorker(name: string): Promise<WorkerStatus>;
   /** Waits for the tick in flight up to its timeout; `now` ends it. */
   stopWorker(name: string, options?: { readonly now?: boolean }): Promise<WorkerStatus>;
@@ -191,6 +193,8 @@ export interface Runtime {
   readState(name: string): Promise<Record<string, unknown>>;
   /** Newest first; `limit` default 100. */
   ticks(name: string, limit?: number): Promise<readonly TickRecord[]>;
+  /** Sums per minute, newest first; `limit` default 100. */
+  minutes(name: string, limit?: number): Promise<readonly MinuteRecord[]>;
   logs(query?: {
     readonly name?: string;
     readonly limit?: number;

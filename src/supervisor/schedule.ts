@@ -30,6 +30,12 @@ export function nextCron(expression: string, timezone: string, afterWallMs: numb
   return new Cron(expression, { timezone, paused: true }).nextRun(new Date(afterWallMs))?.getTime() ?? null;
 }
 
+/** The last time up to `untilWallMs` (Unix ms) that the expression names; null if there is none. */
+export function lastCron(expression: string, timezone: string, untilWallMs: number): number | null {
+  const [last] = new Cron(expression, { timezone, paused: true }).previousRuns(1, new Date(untilWallMs + 1));
+  return last?.getTime() ?? null;
+}
+
 /** Times after `fromWallMs` and up to `toWallMs` that the expression names, counted up to `max`. */
 export function countCron(
   expression: string,

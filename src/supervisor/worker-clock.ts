@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { Schedule } from '../workers/definition.ts';
-import { countCron, nextCron, nextGridSlot, skippedSlots } from './schedule.ts';
+import { countCron, lastCron, nextCron, nextGridSlot, skippedSlots } from './schedule.ts';
 
 export interface Due {
   readonly dueMono: number;
@@ -30,6 +30,8 @@ export class WorkerClock {
   #now = false;
   /** Slots that the tick which comes now stands for, beyond its own. */
   #missed = 0;
+  /** The slot that a catch-up tick stands for, Unix ms. */
+  #catchUpWall: number | null = null;
   #due: Due | null = null;
 
   constructor(clock: Clock) {
@@ -68,6 +70,7 @@ export class WorkerClock {
     if (schedule.kind === 'cron' && schedule.catchUp === 'one' && lastTickAt !== null) {
       const missed = countCron(schedule.expression, schedule.timezone, lastTickAt, this.#clock.wallMs());
       this.#now = missed > 0;
+      this.#catchUpWall = missed > 0 ? lastCron(schedule.expression, schedule.timezone, this.#clock.wallMs()) : null;
       this.#missed = Math.max(0, missed - 1);
     }
   }
@@ -91,7 +94,7 @@ export class WorkerClock {
     const now = this.#clock.monoMs();
     const wall = this.#clock.wallMs();
     this.#due = this.#now
-      ? { dueMono: now, dueWall: wall, waitMs: 0, skipped: this.#missed, lookAgain: false }
+      ? { dueMono: now, dueWall: this.#catchUpWall ?? wall, waitMs: 0, skipped: this.#missed, lookAgain: false }
       : schedule.kind === 'interval'
         ? this.#nextInterval(schedule.intervalMs, now, wall)
         : this.#nextCron(schedule, now, wall);
@@ -105,6 +108,7 @@ export class WorkerClock {
     if (this.#now) {
       this.#now = false;
       this.#missed = 0;
+      this.#catchUpWall = null;
       this.#lastDueWall = due.dueWall;
       this.#lastDueMono = this.#slotBefore(due.dueMono);
       return true;

@@ -8,10 +8,11 @@ import type { RuntimeEvents, WorkerOptions, WorkerPatch, WorkerStatus } from '..
 import type { RecordStore, StateStore, StoredWorker, WorkerId } from '../store/contracts.ts';
 import { compileWorker } from '../workers/compile.ts';
 import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
-import { resolveSettings, resolveWorker } from '../workers/resolve.ts';
+import { checkOptions, resolveSettings, resolveWorker } from '../workers/resolve.ts';
 import { parseHead, type WorkerHead } from './head.ts';
 import { Ledger } from './ledger.ts';
 import type { SlotServices } from './slot-services.ts';
+import { tryLoading } from './try-loading.ts';
 import { WorkerSlot } from './worker-slot.ts';
 
 export interface RegistryOptions {
@@ -58,7 +59,7 @@ export class WorkerRegistry {
   }
 
   deploy(options: WorkerOptions): Promise<WorkerStatus> {
-    const id = parseWorkerId(`${options.workspace ?? 'default'}/${options.name}`);
+    const id = idOf(options);
     return this.#inTurn(id, async () => {
       const compiled = await compileWorker(options.source);
       const definition = resolveWorker(options, compiled.language, this.#o.minIntervalMs);
@@ -67,6 +68,13 @@ export class WorkerRegistry {
       else await this.#redeploy(slot, definition, compiled);
       return this.status(id);
     });
+  }
+
+  /** Compiles the worker and loads it once into a sandbox of its own. @throws RuntimeError CODE_INVALID */
+  async check(options: WorkerOptions): Promise<void> {
+    idOf(options);
+    const compiled = await compileWorker(options.source);
+    await tryLoading(this.#o.services, resolveWorker(options, compiled.language, this.#o.minIntervalMs), compiled);
   }
 
   startWorker(id: WorkerId): Promise<WorkerStatus> {
@@ -192,6 +200,7 @@ export class WorkerRegistry {
     // `failed` stays so until someone starts it; new code for an invalid one is its next chance.
     const { desired, actual } = slot.self.head;
     const goesOn = desired === 'running' && actual !== 'failed';
+    if (goesOn && actual === 'running') await tryLoading(this.#o.services, definition, compiled);
     await slot.end('suspend', false);
     slot.replaceCode(definition, compiled);
     if (goesOn) await slot.start('deploy');
@@ -237,6 +246,11 @@ export class WorkerRegistry {
     this.#queues.set(id, settled);
     return turn;
   }
+}
+
+function idOf(options: WorkerOptions): WorkerId {
+  checkOptions(options);
+  return parseWorkerId(`${options.workspace ?? 'default'}/${options.name}`);
 }
 
 function notFound(id: WorkerId): RuntimeError {

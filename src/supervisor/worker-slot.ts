@@ -83,9 +83,11 @@ export class WorkerSlot {
     const before = self.definition.settings;
     const differs = (key: keyof WorkerSettings): boolean =>
       JSON.stringify(before[key]) !== JSON.stringify(settings[key]);
+    const reload = MADE_WITH.some(differs);
+    const rescheduled = differs('schedule');
     self.definition = { ...self.definition, settings };
-    if (differs('schedule')) self.update({ anchor: self.clock.reschedule(settings.schedule) });
-    this.#life?.changed(MADE_WITH.some(differs));
+    if (rescheduled) self.update({ anchor: self.clock.reschedule(settings.schedule) });
+    this.#life?.changed(reload);
   }
 
   /** Called every few seconds: repairs what should not happen. */

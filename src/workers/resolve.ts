@@ -1,5 +1,6 @@
 /** Worker options as given → a definition with every setting there. The one place that knows the defaults of a worker. */
 import { Cron } from 'croner';
+import { z } from 'zod';
 import { RuntimeError } from '../core/errors.ts';
 import {
   INTERVAL_MS_DEFAULT,
@@ -14,18 +15,78 @@ import {
 import type { WorkerOptions, WorkerPatch } from '../runtime.ts';
 import type { Language, Schedule, WorkerDefinition, WorkerSettings } from './definition.ts';
 
+const setting = {
+  schedule: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('interval'), intervalMs: z.number() }),
+      z.strictObject({
+        kind: z.literal('cron'),
+        expression: z.string(),
+        timezone: z.string(),
+        catchUp: z.enum(['none', 'one']),
+      }),
+    ])
+    .optional(),
+  maxErrors: z.int().optional(),
+  params: z.json().optional(),
+  tickTimeoutMs: z.number().optional(),
+  setupTimeoutMs: z.number().optional(),
+  onErrorTimeoutMs: z.number().optional(),
+  memoryBytes: z.number().optional(),
+  isolation: z.enum(['shared', 'dedicated']).optional(),
+};
+const file = z.strictObject({ path: z.string(), text: z.string() });
+const patchSchema = z.strictObject(setting);
+const optionsSchema = z.strictObject({
+  ...setting,
+  name: z.string(),
+  workspace: z.string().optional(),
+  source: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('file'), file: z.string() }),
+    z.strictObject({ kind: z.literal('files'), entry: z.string(), files: z.array(file).readonly() }),
+  ]),
+});
+
+/** What a program handed in, checked like a configuration file. @throws RuntimeError CONFIG_INVALID */
+export function checkOptions(options: unknown): void {
+  check(optionsSchema, options, 'deploy');
+}
+
+function check(schema: z.ZodType, value: unknown, where: string): void {
+  try {
+    JSON.stringify(value);
+  } catch {
+    throw new RuntimeError('CONFIG_INVALID', `${where}: params must be JSON: no BigInt, nothing that contains itself.`);
+  }
+  const result = schema.safeParse(value);
+  const issue = result.error?.issues[0];
+  if (issue === undefined) return;
+  const at = issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;
+  throw new RuntimeError('CONFIG_INVALID', `${where}${at}: ${issue.message}`);
+}
+
 /** @throws RuntimeError CONFIG_INVALID */
 export function resolveWorker(options: WorkerOptions, language: Language, minIntervalMs?: number): WorkerDefinition {
   return {
     workspace: options.workspace ?? 'default',
     name: options.name,
     source: options.source,
-    settings: resolveSettings(options, language, minIntervalMs),
+    settings: resolve(options, language, minIntervalMs),
   };
 }
 
-/** What is not given keeps its value in `before`, or gets the default. @throws RuntimeError CONFIG_INVALID */
+/** What is not given keeps its value in `before`. @throws RuntimeError CONFIG_INVALID */
 export function resolveSettings(
+  given: WorkerPatch,
+  language: Language,
+  minIntervalMs: number | undefined,
+  before: WorkerSettings,
+): WorkerSettings {
+  check(patchSchema, given, 'reconfigure');
+  return resolve(given, language, minIntervalMs, before);
+}
+
+function resolve(
   given: WorkerPatch,
   language: Language,
   minIntervalMs: number = INTERVAL_MS_MIN,

@@ -1,9 +1,12 @@
 /** `runtime config check`: everything that can be wrong before the first tick, in one go. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Environment } from '../../config/environment.ts';
 import { displayPath, loadConfig } from '../../config/load.ts';
 import type { ConfiguredWorker } from '../../config/resolve.ts';
 import { ERRORS, RuntimeError } from '../../core/errors.ts';
-import { compileWorker } from '../../index.ts';
+import { compileWorker, createRuntime, type Runtime } from '../../index.ts';
 import { describeCodeProblems } from '../failure.ts';
 import type { Output } from '../output.ts';
 import { countOf, printable, workerLabel } from '../text.ts';
@@ -18,7 +21,7 @@ interface Checked {
 
 export async function checkCommand(file: string, output: Output, environment: Environment): Promise<number> {
   const config = loadConfig(file, environment);
-  const checked = await Promise.all(config.workers.map(checkWorker));
+  const checked = await checkAll(config.workers);
   const broken = checked.filter(({ ok }) => !ok);
   const width = Math.max(0, ...checked.map(({ worker }) => worker.length));
   for (const { worker, file: shown, ok, text, data } of checked) {
@@ -39,11 +42,32 @@ export async function checkCommand(file: string, output: Output, environment: En
   return broken.length === 0 ? 0 : ERRORS.CODE_INVALID.exit;
 }
 
-async function checkWorker({ options }: ConfiguredWorker): Promise<Checked> {
+/** JavaScript is judged by the compiler; Python only by its interpreter, in an engine that lives for this check. */
+async function checkAll(workers: readonly ConfiguredWorker[]): Promise<readonly Checked[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'tick-check-'));
+  const runtime = createRuntime({ dataDir: folder });
+  let started: Promise<void> | null = null;
+  const engine = async (): Promise<Runtime> => {
+    started ??= runtime.start();
+    await started;
+    return runtime;
+  };
+  try {
+    const checked: Checked[] = [];
+    for (const worker of workers) checked.push(await checkWorker(worker, engine));
+    return checked;
+  } finally {
+    if (started !== null) await runtime.stop({ now: true });
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function checkWorker({ options }: ConfiguredWorker, engine: () => Promise<Runtime>): Promise<Checked> {
   const worker = workerLabel(`${options.workspace}/${options.name}`);
   const file = options.source.kind === 'file' ? displayPath(options.source.file) : options.source.entry;
   try {
     const { language, version } = await compileWorker(options.source);
+    if (language === 'python') await (await engine()).check(options);
     return { worker, file, ok: true, text: `${file}  ${language}, version ${version}`, data: { language, version } };
   } catch (error) {
     if (!(error instanceof RuntimeError)) throw error;
