@@ -204,6 +204,13 @@ class Engine implements Runtime {
   worker(name: string): WorkerStatus {
     return this.#running.registry.status(parseWorkerId(name));
   }
+  /** @throws RuntimeError WORKER_NOT_FOUND */
+  #known(name: string): { readonly worker: string } {
+    const worker = parseWorkerId(name);
+    this.#running.registry.status(worker);
+    return { worker };
+  }
+
   async readState(name: string): Promise<Record<string, unknown>> {
     const id = parseWorkerId(name);
     const stored = await this.#running.state.read(id);
@@ -211,16 +218,18 @@ class Engine implements Runtime {
     return Object.fromEntries(stored.entries.map(([key, json]) => [key, JSON.parse(json) as unknown]));
   }
   async ticks(name: string, limit = 100): Promise<readonly TickRecord[]> {
-    return this.#running.records.ticks(parseWorkerId(name), limit);
+    const { worker } = this.#known(name);
+    return this.#running.records.ticks(worker, atLeastNone(limit));
   }
   async minutes(name: string, limit = 100): Promise<readonly MinuteRecord[]> {
-    return this.#running.records.minutes(parseWorkerId(name), limit);
+    const { worker } = this.#known(name);
+    return this.#running.records.minutes(worker, atLeastNone(limit));
   }
   async logs(query: Parameters<Runtime['logs']>[0] = {}): Promise<readonly LogRecord[]> {
     const { name, limit = 100, minLevel } = query;
     return this.#running.records.logs({
-      limit,
-      ...(name === undefined ? {} : { worker: parseWorkerId(name) }),
+      limit: atLeastNone(limit),
+      ...(name === undefined ? {} : this.#known(name)),
       ...(minLevel === undefined ? {} : { minLevel }),
     });
   }
@@ -232,3 +241,5 @@ class Engine implements Runtime {
     return this.#events.on(name, listener);
   }
 }
+
+const atLeastNone = (limit: number): number => Math.max(0, Math.trunc(limit));

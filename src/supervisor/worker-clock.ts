@@ -129,7 +129,7 @@ export class WorkerClock {
     const after = Math.max(now, this.#lastDueMono ?? Number.NEGATIVE_INFINITY);
     const dueMono = nextGridSlot(this.#anchorMono, intervalMs, after);
     const skipped = this.#lastDueMono === null ? 0 : skippedSlots(this.#lastDueMono, dueMono, intervalMs);
-    return { dueMono, dueWall: wall + (dueMono - now), waitMs: dueMono - now, skipped, lookAgain: false };
+    return { dueMono, dueWall: Math.round(wall + (dueMono - now)), waitMs: dueMono - now, skipped, lookAgain: false };
   }
 
   #nextCron(schedule: Extract<Schedule, { kind: 'cron' }>, now: number, wall: number): Due {

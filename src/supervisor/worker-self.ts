@@ -78,7 +78,13 @@ export class WorkerSelf {
       throw new RuntimeError('INTERNAL', `worker ${this.id} cannot go from ${from} to ${state}`);
     this.#state = state;
     this.#reason = reason;
-    this.services.onState({ worker: this.id, from, to: state, reason, code: null });
+    this.services.onState({
+      worker: this.id,
+      from,
+      to: state,
+      reason,
+      code: state === 'invalid' ? 'CODE_INVALID' : null,
+    });
   }
 
   /** How it stood when the node was last up, before anything happens to it in this one. */

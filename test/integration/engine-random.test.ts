@@ -76,7 +76,7 @@ function give({ runtime }: Engine, name: string, order: Order, version: number):
 }
 
 describe('orders in any order', () => {
-  test('all at once on several workers end as if they had come one after the other', { timeout: 90_000 }, async () => {
+  test('all at once on several workers end as if they had come one after the other', { timeout: 240_000 }, async () => {
     const random = seededRandom('engine-random');
     const engine = await startEngine();
     const models = new Map<string, Model>(

@@ -1,5 +1,5 @@
 # what: one printed line of ten million characters
-# expect: ok, error, memory
+# expect: ok, error, memory, timeout
 def tick(ctx):
     ctx.state.set("before", "kept")
     print('x' * 10 ** 7)
