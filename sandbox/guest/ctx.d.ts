@@ -5,7 +5,8 @@
  * JavaScript: `@param {import('./ctx').Ctx} ctx` in a JSDoc comment.
  *
  * `ctx.state` (except `flush`), `ctx.log` and `ctx.worker` answer at once; everything else returns a promise. Capabilities
- * that a platform adds are declared by merging: `declare module './ctx' { interface Ctx { mine: … } }`.
+ * that a platform adds are declared by merging: `declare module './ctx' { interface Ctx { mine: … } }`; for the names that {@link Ctx}
+ * knows already (`telegram`, …) it is `interface Adapters { telegram: … }`.
  */
 
 /** Anything that JSON can hold. State, parameters, arguments and results of calls are JSON. */
@@ -144,11 +145,34 @@ export interface CtxWorker {
   readonly dueAt: number;
   /** When the last tick began; null before the first. */
   readonly lastTickAt: number | null;
-  /** Why the worker runs: `deploy`, `start`, `restart`, or a cause of the engine such as `cell-lost` or `node-restart`. */
+  /**
+   * Why the worker runs in this sandbox: `deploy`, `start` or `restart`; `node-restart` after a restart of the runtime; after the
+   * engine replaced its sandbox `cell-lost`, `timeout`, `memory`, `error`, `recycled` or `parked`.
+   */
   readonly startedBy: string;
   /** Milliseconds left in this call, at the moment of reading. */
   readonly timeLeftMs: number;
 }
+
+/**
+ * An adapter that has a known name and is not there: every method throws a `NotConnectedError` (code `NOT_CONNECTED`) when it is
+ * called, at once and not as a promise. With `noUncheckedIndexedAccess` write `ctx.telegram.send?.('…')`.
+ */
+export interface NotConnected {
+  readonly [method: string]: (...args: unknown[]) => never;
+}
+
+/**
+ * Empty by itself. A platform that supplies an adapter under a known name declares it here:
+ * `declare module './ctx' { interface Adapters { telegram: { send(text: string): Promise<void> } } }`.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: made to be merged into.
+export interface Adapters {}
+
+/** What is behind a known name: what the platform declared, else nothing. */
+export type Adapter<Name extends string> = Adapters extends { readonly [K in Name]: infer Methods }
+  ? Methods
+  : NotConnected;
 
 /** What every function of a worker is called with. `Params` is the shape of its settings: `Ctx<{ url: string }>`. */
 export interface Ctx<Params = Readonly<Record<string, unknown>>> {
@@ -162,6 +186,18 @@ export interface Ctx<Params = Readonly<Record<string, unknown>>> {
   readonly connected: Readonly<Record<string, unknown>>;
   /** The same as {@link connected}. */
   readonly connected_blocks: Readonly<Record<string, unknown>>;
+  /** Not part of this version: its methods throw `NotConnectedError` unless the program around the engine supplies it. */
+  readonly monitor: Adapter<'monitor'>;
+  /** As {@link monitor}. */
+  readonly bybit: Adapter<'bybit'>;
+  /** As {@link monitor}. */
+  readonly ig: Adapter<'ig'>;
+  /** As {@link monitor}. */
+  readonly telegram: Adapter<'telegram'>;
+  /** As {@link monitor}. */
+  readonly files: Adapter<'files'>;
+  /** As {@link monitor}. */
+  readonly llm: Adapter<'llm'>;
 }
 
 /** An error that the engine raises: a call that failed, a limit, a timeout. */

@@ -8,8 +8,8 @@ Calls at the same time go through `ctx.aio`: `await asyncio.gather(ctx.aio.http.
 left when a function returns are cancelled; what one of them raised unseen is the function's error. `time.sleep` waits without
 using the processor, until the time of the call is over.
 
-Modules: the standard library and the worker's own files. No sockets, threads or processes, and no numpy or pandas unless the
-operator has configured wheels. `zoneinfo` has no data: use UTC or fixed offsets. `open` sees an empty file system in memory that
+Modules: the standard library and the worker's own files. No sockets, threads or processes, and no numpy, pandas or
+other packages. A plain `import` of those raises an ImportError that says what to use instead. `zoneinfo` has no data: use UTC or fixed offsets. `open` sees an empty file system in memory that
 is lost with the sandbox. Texts that are hashed differ between machines, not between restarts on one.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, Literal, NoReturn, TypeVar, overload
 
 _T = TypeVar("_T")
 
-#: What JSON can hold. Tuples become lists; keys are str; NaN, infinities, bytes, sets, dates and Decimals are refused.
+#: What JSON can hold. Tuples become lists; keys of dicts are str, others are refused; NaN, infinities, bytes, sets, dates and Decimals are refused.
 Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
 
 class TickTimeoutError(TimeoutError):
@@ -186,7 +186,8 @@ class Worker:
         """When the last tick began; None before the first."""
     @property
     def started_by(self) -> str:
-        """Why the worker runs: `deploy`, `start`, `restart`, or a cause of the engine such as `cell-lost` or `node-restart`."""
+        """Why the worker runs in this sandbox: `deploy`, `start` or `restart`; `node-restart` after a restart of the runtime; after the
+        engine replaced its sandbox `cell-lost`, `timeout`, `memory`, `error`, `recycled` or `parked`."""
     @property
     def time_left(self) -> float:
         """Seconds left in this call, at the moment of reading `ctx.worker`."""
@@ -195,7 +196,8 @@ class Ctx:
     """What every function of a worker is called with.
 
     Adapters that a platform adds are attributes as well. They take their arguments by position or by name (snake_case);
-    `None` means absent. One that is not connected raises NotConnectedError, a RuntimeError, as soon as it is used.
+    `None` means absent. One that is not connected raises NotConnectedError, a RuntimeError, as soon as it is used:
+    `monitor`, `bybit`, `ig`, `telegram`, `files` and `llm` are such names unless the program around the engine supplies them.
     """
 
     @property
