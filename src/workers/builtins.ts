@@ -2,7 +2,8 @@
 import { isBuiltin } from 'node:module';
 
 const NETWORK = 'use ctx.http';
-const FILES = 'use ctx.files, or import data files (.json, .txt) so that they become part of the worker';
+const FILES =
+  'files of the host are out of reach; keep data in ctx.state, or import data files (.json, .txt) so that they become part of the worker';
 const PROCESSES = 'a worker cannot start processes or threads';
 
 const WAYS: Readonly<Record<string, string>> = {
