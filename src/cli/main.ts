@@ -48,6 +48,10 @@ interface CommonOptions {
   readonly color: boolean;
 }
 
+interface RunOptions extends CommonOptions {
+  readonly live?: boolean;
+}
+
 type Action = (output: Output) => Promise<number>;
 
 /** Runs one command line and ends the process with its exit code. */
@@ -55,8 +59,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   const environment = readEnvironment();
   let output = createOutput();
   let code = 0;
-  const run = async (options: CommonOptions, action: Action) => {
-    output = createOutput({ json: options.json === true, color: options.color });
+  const run = async (options: RunOptions, action: Action) => {
+    output = createOutput({ json: options.json === true, color: options.color, live: options.live === true });
     code = await action(output);
   };
   try {
@@ -70,7 +74,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.exit(code);
 }
 
-type Run = (options: CommonOptions, action: Action) => Promise<void>;
+type Run = (options: RunOptions, action: Action) => Promise<void>;
 
 function buildProgram(run: Run, environment: ReturnType<typeof readEnvironment>): Command {
   const program = new Command('runtime')
@@ -89,7 +93,7 @@ function buildProgram(run: Run, environment: ReturnType<typeof readEnvironment>)
     .option('--restart-failed', 'also start workers that failed in an earlier start', false)
     .addHelpText('after', START_HELP)
     .action((options: CommonOptions & { config: string; quiet: boolean; restartFailed: boolean }) =>
-      run(options, async (output) => {
+      run({ ...options, live: true }, async (output) => {
         const { startCommand } = await import('./commands/start.ts');
         return startCommand(options, output, environment);
       }),
