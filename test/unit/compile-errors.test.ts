@@ -54,8 +54,8 @@ describe('code that cannot run is refused', () => {
   });
 
   test.each([
-    ['node:fs', 'use ctx.files'],
-    ['fs/promises', 'use ctx.files'],
+    ['node:fs', 'files of the host are out of reach'],
+    ['fs/promises', 'files of the host are out of reach'],
     ['node:http', 'use ctx.http'],
     ['net', 'use ctx.http'],
     ['child_process', 'cannot start processes'],
@@ -71,7 +71,9 @@ describe('code that cannot run is refused', () => {
 
   test('when a file of an operator imports Node', async () => {
     const { message } = await refusalOf(compileFixture('broken/needs-node.js'));
-    expect(message).toMatch(/^needs-node\.js:1:30: node:fs is not available in a worker; use ctx\.files/);
+    expect(message).toMatch(
+      /^needs-node\.js:1:30: node:fs is not available in a worker; files of the host are out of reach/,
+    );
   });
 
   test('when it requires Node by CommonJS', async () => {

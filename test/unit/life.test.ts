@@ -97,7 +97,9 @@ describe('the one method that changes the state', () => {
         self.to(to, 'because');
         expect(self.state).toBe(to);
         expect(self.reason).toBe('because');
-        expect(events).toEqual([{ worker: 'default/w', from, to, reason: 'because', code: null }]);
+        expect(events).toEqual([
+          { worker: 'default/w', from, to, reason: 'because', code: to === 'invalid' ? 'CODE_INVALID' : null },
+        ]);
       } else if (from === 'stopping') {
         // What happens on the way to the end is not shown.
         self.to(to, null);
