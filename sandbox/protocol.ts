@@ -13,7 +13,7 @@ export const CELL_READ_FD = 3;
 export const CELL_WRITE_FD = 4;
 
 /** Python's own half of the guest, joined in this order; all of it is inside the memory snapshot. */
-export const PYTHON_PRELUDE_FILES = ['ctx_guest.py', 'imports_guest.py', 'worker_guest.py'] as const;
+export const PYTHON_PRELUDE_FILES = ['values_guest.py', 'ctx_guest.py', 'imports_guest.py', 'worker_guest.py'] as const;
 
 /** What runs guests in a cell. */
 export type Backend = 'isolate' | 'pyodide';

@@ -19,7 +19,7 @@ export interface PythonImageOptions {
   readonly files: PyodideFiles;
   /** Bundled guest/python.guest.ts: a classic script whose completion value is `createPython`. */
   readonly script: string;
-  /** Text of guest/ctx_guest.py. */
+  /** Text of our Python files, joined (PYTHON_PRELUDE_FILES). */
   readonly prelude: string;
   /**
    * What {@link PythonImage.makeSnapshot} returned. One that was made from other files, script or prelude is not used; boots are
