@@ -12,6 +12,9 @@ export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
 export const CELL_READ_FD = 3;
 export const CELL_WRITE_FD = 4;
 
+/** `fatal` of a cell that cannot make sandboxes any more: no worker in it is to blame. */
+export const GUEST_NOT_MADE = 'a sandbox could not be made in time';
+
 /** Python's own half of the guest, joined in this order; all of it is inside the memory snapshot. */
 export const PYTHON_PRELUDE_FILES = ['values_guest.py', 'ctx_guest.py', 'imports_guest.py', 'worker_guest.py'] as const;
 

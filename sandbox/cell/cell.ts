@@ -2,12 +2,14 @@
  * The inside of a cell process: takes the node's messages, keeps the sandboxes, grants slots, and writes what happened. The
  * line `started` is on the pipe before the guest is entered, so the node knows the suspects if the process dies there.
  */
-import type { Address, FromCell, LoadSpec, ToCell } from '../protocol.ts';
+import { type Address, type FromCell, GUEST_NOT_MADE, type LoadSpec, type ToCell } from '../protocol.ts';
 import type { CellBackend } from './backend.ts';
 import { Sandbox, type SandboxHost } from './sandbox.ts';
 import { SLOW_AFTER_MS, Slots } from './slots.ts';
 
 const WATCH_MS = 50;
+/** Making one sandbox takes 3 ms, with Python 200 ms, and some seconds on a machine that is overloaded. */
+const GUEST_MS_MAX = 15_000;
 
 export class Cell implements SandboxHost {
   readonly #backend: CellBackend;
@@ -143,10 +145,14 @@ export class Cell implements SandboxHost {
   }
 
   async #load(sandbox: Sandbox, spec: LoadSpec): Promise<void> {
+    // An isolate that never comes would hold up every later load: then the whole cell is given up.
+    const timer = setTimeout(() => this.#write([{ kind: 'fatal', message: GUEST_NOT_MADE }]), GUEST_MS_MAX);
     try {
       const guest = await this.#backend.createGuest(spec, sandbox);
+      clearTimeout(timer);
       sandbox.load(guest, JSON.stringify(spec), spec.limits.loadTimeoutMs);
     } catch (error) {
+      clearTimeout(timer);
       const { name = 'Error', message = String(error), stack = '' } = error as Partial<Error>;
       const described = { name, message: message.slice(0, 1_000), stack: stack.slice(0, 4_000) };
       this.send({ kind: 'load-failed', ...sandbox.address, code: 'INTERNAL', error: described });

@@ -3,7 +3,7 @@
  * cells of their own until they have behaved. The pool knows nothing of ticks: it places sandboxes, passes messages on, and
  * says whose cell was lost and why.
  */
-import type { Backend, FromCell, LoadSpec, ToCell } from '../../sandbox/protocol.ts';
+import { type Backend, type FromCell, GUEST_NOT_MADE, type LoadSpec, type ToCell } from '../../sandbox/protocol.ts';
 import { RuntimeError } from '../core/errors.ts';
 import type { CellStatus, RuntimeEvents } from '../runtime.ts';
 import { type CellLaunch, CellProcess } from './cell-process.ts';
@@ -325,7 +325,7 @@ export class CellPool {
       const suspect = named ? seat.named !== null : seat.running;
       // Memory was taken over time: who runs when it is too much need not be who took it, unless nobody else is there.
       const alone = (overBudget ? lost : running).length === 1;
-      const culprit = seat.named !== null || (suspect && alone && !fromOutside);
+      const culprit = seat.named !== null || (suspect && alone && !fromOutside && reason !== GUEST_NOT_MADE);
       seat.listener.onLost({ reason: told, suspect, culprit, cause: seat.named ?? (overBudget ? 'memory' : 'crash') });
     }
     this.#shareSlots();
