@@ -50,7 +50,7 @@ export interface SandboxHandle {
   /** Gives the place back. Late messages of it are dropped. */
   unload(): void;
   /** This guest cannot be ended otherwise: kills its cell and names it. */
-  killCell(reason: string): void;
+  killCell(reason: string, blame?: boolean): void;
 }
 
 export interface CellPoolOptions {
@@ -161,8 +161,8 @@ export class CellPool {
         cell.process.send({ kind: 'unload', ...address });
         this.#stopWhenIdle(cell);
       },
-      killCell: (reason) => {
-        seat.named = 'timeout';
+      killCell: (reason, blame = true) => {
+        if (blame) seat.named = 'timeout';
         cell.process.kill(reason);
       },
     };

@@ -2,16 +2,17 @@
  * One worker in one sandbox, from load to loss: a promise per run, and everything the guest says handed on in order. A
  * session never comes back to life: after a loss the worker opens a new one.
  */
-import type {
-  GuestError,
-  GuestFunction,
-  GuestWorld,
-  LoadFailure,
-  LoadReport,
-  LoadSpec,
-  RunInfo,
-  RunOutcome,
-  StreamEntry,
+import {
+  GUEST_NOT_MADE,
+  type GuestError,
+  type GuestFunction,
+  type GuestWorld,
+  type LoadFailure,
+  type LoadReport,
+  type LoadSpec,
+  type RunInfo,
+  type RunOutcome,
+  type StreamEntry,
 } from '../../sandbox/protocol.ts';
 import type { Clock } from '../core/clock.ts';
 import type { CellLoss, CellPool, PlaceRequest, SandboxHandle, SandboxMessage, SandboxOrder } from './cell-pool.ts';
@@ -65,6 +66,8 @@ interface OpenRun {
   readonly resolve: (result: RunResult) => void;
 }
 
+/** A cell loads its workers one after the other, so the last of many may wait. */
+const OPEN_MS_MAX = 60_000;
 /** Beyond timeout and grace a run may need this long until the cell has dealt with it. */
 const OVERDUE_MS = 5_000;
 /** A run that its cell never started: the cell hangs. */
@@ -117,6 +120,9 @@ export class Session {
       session.#handle = handle;
       // Given up while the cell was still coming up.
       if (session.#over) handle.unload();
+      // A cell whose own thread hangs says nothing at all, and no run of it is overdue.
+      const cancel = options.clock.after(OPEN_MS_MAX, () => handle.killCell(GUEST_NOT_MADE, false));
+      void opened.then(cancel);
       return opened;
     });
     return Promise.race([opened, handled]);
