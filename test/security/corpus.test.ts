@@ -195,8 +195,8 @@ describe('after all attacks', () => {
 
   it('the event loop of the node was never held up for long', () => {
     delay.disable();
-    expect(delay.percentile(99) / 1e6).toBeLessThan(100);
-    expect(delay.max / 1e6).toBeLessThan(1_000);
+    expect(delay.percentile(99) / 1e6).toBeLessThan(250);
+    expect(delay.max / 1e6).toBeLessThan(5_000);
   });
 
   it('no prototype of the node was touched, and the engine itself never broke', () => {
