@@ -144,10 +144,12 @@ describe('the state of a worker', () => {
     expect(await engine.runtime.readState('w')).toEqual({ old: true, saw: true });
     await engine.runtime.removeWorker('w');
     await expect(engine.runtime.readState('w')).rejects.toMatchObject({ code: 'WORKER_NOT_FOUND' });
-    expect(await engine.runtime.ticks('w')).toEqual([]);
+    await expect(engine.runtime.ticks('w')).rejects.toMatchObject({ code: 'WORKER_NOT_FOUND' });
     await engine.run('w', `export function tick(ctx) { ctx.state.set('fresh', true); }`);
     const tick = await engine.okTicks('w');
     expect(tick.tick).toBe(1);
+    const first = (await engine.runtime.ticks('w')).filter((record) => record.tick === 1);
+    expect(first).toHaveLength(1);
     expect(await engine.runtime.readState('w')).toEqual({ fresh: true });
   });
 });
