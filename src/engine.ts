@@ -14,6 +14,7 @@ import { EventSource } from './core/events.ts';
 import { newId } from './core/ids.ts';
 import { MiB } from './core/limits.ts';
 import type { Runtime, RuntimeEvents, RuntimeOptions, RuntimeStatus, WorkerStatus } from './runtime.ts';
+import { checkListener, checkRuntimeOptions } from './runtime-options.ts';
 import type { LogRecord, MinuteRecord, RecordStore, StateStore, TickRecord } from './store/contracts.ts';
 import { openEmbeddedStores } from './store/embedded/open.ts';
 import { CellPool } from './supervisor/cell-pool.ts';
@@ -39,8 +40,9 @@ interface Parts {
   readonly state: StateStore;
 }
 
-/** Creates an engine; nothing is opened before {@link Runtime.start}. */
+/** Creates an engine; nothing is opened before {@link Runtime.start}. @throws RuntimeError BAD_ARGUMENT */
 export function createRuntime(options: RuntimeOptions): Runtime {
+  checkRuntimeOptions(options);
   return new Engine(options);
 }
 
@@ -238,6 +240,7 @@ class Engine implements Runtime {
     name: Name,
     listener: (event: RuntimeEvents[Name]) => void,
   ): () => void {
+    checkListener(name, listener);
     return this.#events.on(name, listener);
   }
 }

@@ -7,7 +7,6 @@ import {
   INTERVAL_MS_DEFAULT,
   INTERVAL_MS_MAX,
   INTERVAL_MS_MIN,
-  KiB,
   MAX_ERRORS_DEFAULT,
   MEMORY_BYTES_DEFAULT,
   MiB,
@@ -15,6 +14,7 @@ import {
   SETUP_TIMEOUT_MS,
   TICK_TIMEOUT_MS,
 } from '../core/limits.ts';
+import { HOST_PORT_HELP, HOST_PORT_PATTERN, RANGES } from '../core/ranges.ts';
 import {
   BYTES_HELP,
   BYTES_PATTERN,
@@ -26,15 +26,9 @@ import {
   parseDuration,
 } from './duration.ts';
 
-/** Smallest interval that a platform may allow with `schedule.minInterval`. */
-const PLATFORM_INTERVAL_MS_MIN = 10;
-const TIMEOUT_MS_MIN = 10;
-const TIMEOUT_MS_MAX = 3_600_000;
-
 /** A worker's or a workspace's name. */
 export const NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/;
 const NAME_HELP = 'a name starts with a letter or digit and has up to 63 letters, digits, dots, dashes and underscores';
-const HOST_PORT = /^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/;
 
 function measure(pattern: RegExp, help: string, parse: (text: string) => number, format: (value: number) => string) {
   return (min: number, max: number) =>
@@ -55,7 +49,7 @@ const bytes = measure(BYTES_PATTERN, BYTES_HELP, parseBytes, formatBytes);
 const name = () => z.string().regex(NAME_PATTERN, { error: NAME_HELP });
 const count = (min: number, max: number) => z.int().min(min).max(max);
 
-const timeout = (what: string) => duration(TIMEOUT_MS_MIN, TIMEOUT_MS_MAX).describe(`Longest time of ${what}.`);
+const timeout = (what: string) => duration(...RANGES.timeoutMs).describe(`Longest time of ${what}.`);
 const JAVASCRIPT_MEMORY = formatBytes(MEMORY_BYTES_DEFAULT.javascript);
 const PYTHON_MEMORY = formatBytes(MEMORY_BYTES_DEFAULT.python);
 
@@ -77,7 +71,7 @@ const settings = {
   catchUp: z
     .enum(['none', 'one'])
     .describe('After a pause, run the missed cron slots not at all or once. Default none.'),
-  maxErrors: count(1, 1_000_000).describe('Consecutive errors after which the worker is stopped as failed.'),
+  maxErrors: count(...RANGES.maxErrors).describe('Consecutive errors after which the worker is stopped as failed.'),
   params: z
     .unknown()
     .refine(isJson, {
@@ -120,31 +114,41 @@ const worker = z.strictObject({
 const http = z
   .strictObject({
     allowPrivate: z
-      .array(z.string().regex(HOST_PORT, { error: 'write host:port, such as 127.0.0.1:8080' }))
+      .array(z.string().regex(HOST_PORT_PATTERN, { error: HOST_PORT_HELP }))
       .prefault([])
       .describe('host:port pairs with private addresses that workers may reach all the same.'),
-    timeout: duration(TIMEOUT_MS_MIN, TIMEOUT_MS_MAX).prefault('30s').describe('Longest time of one request.'),
-    responseMax: bytes(KiB, 64 * MiB)
+    timeout: duration(...RANGES.timeoutMs)
+      .prefault('30s')
+      .describe('Longest time of one request.'),
+    responseMax: bytes(...RANGES.responseBytes)
       .prefault('5MiB')
       .describe('Largest response body.'),
-    concurrentPerWorker: count(1, 1_000).prefault(8).describe('Requests of one worker at the same time.'),
+    concurrentPerWorker: count(...RANGES.requestsPerWorker)
+      .prefault(8)
+      .describe('Requests of one worker at the same time.'),
   })
   .describe('What ctx.http may do.');
 
 const cells = z
   .strictObject({
-    max: count(1, 10_000).prefault(32).describe('Most cells (processes that hold workers) at once.'),
-    memory: bytes(64 * MiB, 64 * 1024 * MiB)
+    max: count(...RANGES.cells)
+      .prefault(32)
+      .describe('Most cells (processes that hold workers) at once.'),
+    memory: bytes(...RANGES.cellBytes)
       .prefault('512MiB')
       .describe('What a cell may grow beyond its start, not counting what its workers may use.'),
     workersPerCell: z
       .strictObject({
-        javascript: count(1, 10_000).prefault(1_000).describe('JavaScript and TypeScript workers in one cell.'),
-        python: count(1, 1_000).prefault(40).describe('Python workers in one cell.'),
+        javascript: count(...RANGES.javascriptPerCell)
+          .prefault(1_000)
+          .describe('JavaScript and TypeScript workers in one cell.'),
+        python: count(...RANGES.pythonPerCell)
+          .prefault(40)
+          .describe('Python workers in one cell.'),
       })
       .prefault({})
       .describe('How many workers share a cell.'),
-    residentPython: count(1, 10_000)
+    residentPython: count(...RANGES.residentPython)
       .optional()
       .describe('Python workers that stay in memory; default from the size of the machine. Each takes about 100 MiB.'),
   })
@@ -153,7 +157,7 @@ const cells = z
 const schedule = z
   .strictObject({
     spread: z.boolean().prefault(true).describe('Spread workers that start together over their interval.'),
-    minInterval: duration(PLATFORM_INTERVAL_MS_MIN, INTERVAL_MS_MAX)
+    minInterval: duration(...RANGES.minIntervalMs)
       .prefault(formatDuration(INTERVAL_MS_MIN))
       .describe('Smallest interval that a worker may have.'),
   })
@@ -161,12 +165,18 @@ const schedule = z
 
 const retention = z
   .strictObject({
-    ticksPerWorker: count(1, 10_000_000).prefault(1_000).describe('Ticks kept per worker.'),
-    failedTickDays: count(0, 3_650).prefault(30).describe('Days for which ticks that were not ok are kept.'),
-    logSize: bytes(MiB, 1024 * 1024 * MiB)
+    ticksPerWorker: count(...RANGES.ticksPerWorker)
+      .prefault(1_000)
+      .describe('Ticks kept per worker.'),
+    failedTickDays: count(...RANGES.failedTickDays)
+      .prefault(30)
+      .describe('Days for which ticks that were not ok are kept.'),
+    logSize: bytes(...RANGES.logBytes)
       .prefault('256MiB')
       .describe('Log text kept over all workers.'),
-    logDays: count(1, 3_650).prefault(30).describe('Days for which log lines are kept.'),
+    logDays: count(...RANGES.logDays)
+      .prefault(30)
+      .describe('Days for which log lines are kept.'),
   })
   .describe('How long the records of ticks and logs are kept.');
 
@@ -181,7 +191,9 @@ const sidecar = z.strictObject({
     .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
     .optional()
     .describe('Address that is asked until it answers with 2xx; the workers start after that.'),
-  readyTimeout: duration(TIMEOUT_MS_MIN, TIMEOUT_MS_MAX).prefault('20s').describe('Longest wait for ready.'),
+  readyTimeout: duration(...RANGES.timeoutMs)
+    .prefault('20s')
+    .describe('Longest wait for ready.'),
 });
 
 /** The configuration file. Output: durations in ms, sizes in bytes; paths still as written. */

@@ -1,8 +1,8 @@
 /** From a readable document to a {@link Config}: the schema's findings become problems with a place and an advice. */
 import type { z } from 'zod';
+import { nearestName } from '../core/nearest.ts';
 import type { Interpolated } from './interpolate.ts';
 import { allKeys, configJsonSchema, type JsonSchemaNode, knownKeys, placesOfKey } from './json-schema.ts';
-import { nearestName } from './nearest.ts';
 import type { ConfigProblem } from './problems.ts';
 import { type Config, configSchema } from './schema.ts';
 import type { ConfigSource, Path } from './source.ts';

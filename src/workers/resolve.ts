@@ -12,14 +12,15 @@ import {
   SETUP_TIMEOUT_MS,
   TICK_TIMEOUT_MS,
 } from '../core/limits.ts';
+import { optionsOf, problemOf } from '../core/option-schema.ts';
 import type { WorkerOptions, WorkerPatch } from '../runtime.ts';
 import type { Language, Schedule, WorkerDefinition, WorkerSettings } from './definition.ts';
 
 const setting = {
   schedule: z
     .discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('interval'), intervalMs: z.number() }),
-      z.strictObject({
+      optionsOf({ kind: z.literal('interval'), intervalMs: z.number() }),
+      optionsOf({
         kind: z.literal('cron'),
         expression: z.string(),
         timezone: z.string(),
@@ -35,15 +36,15 @@ const setting = {
   memoryBytes: z.number().optional(),
   isolation: z.enum(['shared', 'dedicated']).optional(),
 };
-const file = z.strictObject({ path: z.string(), text: z.string() });
-const patchSchema = z.strictObject(setting);
-const optionsSchema = z.strictObject({
+const file = optionsOf({ path: z.string(), text: z.string() });
+const patchSchema = optionsOf(setting);
+const optionsSchema = optionsOf({
   ...setting,
   name: z.string(),
   workspace: z.string().optional(),
   source: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('file'), file: z.string() }),
-    z.strictObject({ kind: z.literal('files'), entry: z.string(), files: z.array(file).readonly() }),
+    optionsOf({ kind: z.literal('file'), file: z.string() }),
+    optionsOf({ kind: z.literal('files'), entry: z.string(), files: z.array(file).readonly() }),
   ]),
 });
 
@@ -58,11 +59,8 @@ function check(schema: z.ZodType, value: unknown, where: string): void {
   } catch {
     throw new RuntimeError('CONFIG_INVALID', `${where}: params must be JSON: no BigInt, nothing that contains itself.`);
   }
-  const result = schema.safeParse(value);
-  const issue = result.error?.issues[0];
-  if (issue === undefined) return;
-  const at = issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;
-  throw new RuntimeError('CONFIG_INVALID', `${where}${at}: ${issue.message}`);
+  const problem = problemOf(schema, value, where);
+  if (problem !== undefined) throw new RuntimeError('CONFIG_INVALID', problem);
 }
 
 /** @throws RuntimeError CONFIG_INVALID */

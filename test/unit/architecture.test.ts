@@ -40,6 +40,11 @@ const RULES: readonly Rule[] = [
     may: [],
     mayTypes: [...SHAPES, CORE, /^adapters\/adapter\.ts$/, /^src\/supervisor\/life\.ts$/],
   },
+  {
+    who: /^src\/runtime-options\.ts$/,
+    may: [CORE],
+    mayTypes: [...SHAPES, /^adapters\/adapter\.ts$/],
+  },
   // The only wiring sees everything in src/ and the table of adapters; it spawns cells and imports nothing of theirs.
   { who: /^src\/engine\.ts$/, may: [/^src\/(?!cli\/|index\.ts)/, /^adapters\/index\.ts$/], mayTypes: [PROTOCOL] },
   { who: /^src\/config\//, may: [/^src\/config\//, CORE], mayTypes: SHAPES },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { editDistance, nearestName } from '../../src/config/nearest.ts';
+import { editDistance, nearestName } from '../../src/core/nearest.ts';
 
 describe('the nearest known name', () => {
   test.each([

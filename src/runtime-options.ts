@@ -1,0 +1,146 @@
+/** Options of `createRuntime` come from programs, often without types: what is wrong with them is said before anything starts. */
+import { z } from 'zod';
+import type { Adapter } from '../adapters/adapter.ts';
+import type { Clock } from './core/clock.ts';
+import { RuntimeError } from './core/errors.ts';
+import { nearestName } from './core/nearest.ts';
+import { functionOf, numberIn, optionsOf, problemOf, withMethods } from './core/option-schema.ts';
+import { HOST_PORT_HELP, HOST_PORT_PATTERN, RANGES } from './core/ranges.ts';
+import type { RuntimeEvents, RuntimeOptions } from './runtime.ts';
+import type { RecordStore, StateStore } from './store/contracts.ts';
+
+/** What `ctx` has without any adapter; `then` and `constructor` would make it something else to the language. */
+const CTX_NAMES: ReadonlySet<string> = new Set([
+  'aio',
+  'connected',
+  'connected_blocks',
+  'constructor',
+  'http',
+  'log',
+  'params',
+  'state',
+  'then',
+  'worker',
+]);
+const ADAPTER_NAME = /^[a-z][a-z0-9]{0,62}$/;
+const METHOD_NAME = /^[a-z][a-zA-Z0-9]{0,62}$/;
+
+const adapterName = z
+  .string()
+  .refine((name) => !CTX_NAMES.has(name), {
+    error: ({ input }) => `ctx.${input} is there already; give the adapter another name`,
+  })
+  .regex(ADAPTER_NAME, {
+    error: 'an adapter is named with up to 63 lower-case letters and digits, beginning with a letter',
+  });
+
+const capability = z.looseObject({
+  effect: z.boolean({ error: 'must be true (it acts on the outside world) or false' }),
+  parameters: z.array(z.string()).readonly(),
+  positional: z.int().min(0).optional(),
+  input: withMethods<z.ZodType>(['safeParse'], 'a zod schema'),
+  call: functionOf('(input, context)'),
+});
+
+// Not strict: an adapter may be an object of a class of its own.
+const adapter = z.looseObject({
+  name: adapterName,
+  capabilities: z.record(z.string().regex(METHOD_NAME), capability, {
+    error: ({ code }) =>
+      code === 'invalid_key'
+        ? 'a method is named with up to 63 letters and digits, beginning with a small letter'
+        : undefined,
+  }),
+  close: functionOf('()').optional(),
+});
+
+const STATE_STORE = ['claim', 'read', 'commit', 'remove', 'list', 'close'] as const satisfies (keyof StateStore)[];
+const RECORD_STORE = [
+  'appendTick',
+  'appendLog',
+  'ticks',
+  'minutes',
+  'logs',
+  'forget',
+  'dropped',
+  'flush',
+  'close',
+] as const satisfies (keyof RecordStore)[];
+
+const http = optionsOf({
+  allowPrivate: z.array(z.string().regex(HOST_PORT_PATTERN, { error: HOST_PORT_HELP })).optional(),
+  timeoutMs: numberIn(RANGES.timeoutMs, false).optional(),
+  responseBytesMax: numberIn(RANGES.responseBytes).optional(),
+  concurrentPerWorker: numberIn(RANGES.requestsPerWorker).optional(),
+});
+
+const cells = optionsOf({
+  max: numberIn(RANGES.cells).optional(),
+  workersPerCell: optionsOf({
+    javascript: numberIn(RANGES.javascriptPerCell).optional(),
+    python: numberIn(RANGES.pythonPerCell).optional(),
+  }).optional(),
+  memoryBytes: numberIn(RANGES.cellBytes).optional(),
+  residentPython: numberIn(RANGES.residentPython).optional(),
+});
+
+const retention = optionsOf({
+  ticksPerWorker: numberIn(RANGES.ticksPerWorker).optional(),
+  failedTickDays: numberIn(RANGES.failedTickDays, false).optional(),
+  logBytes: numberIn(RANGES.logBytes).optional(),
+  logDays: numberIn(RANGES.logDays, false).optional(),
+});
+
+/** Every key of {@link RuntimeOptions}, and nothing else: the compiler compares. */
+const shape = {
+  dataDir: z
+    .string({ error: 'must be the path of a folder for state, records and caches' })
+    .min(1, { error: 'must not be empty: name a folder for state, records and caches' }),
+  http: http.optional(),
+  cells: cells.optional(),
+  retention: retention.optional(),
+  minIntervalMs: numberIn(RANGES.minIntervalMs, false).optional(),
+  spread: z.boolean().optional(),
+  adapters: z.array(adapter).optional(),
+  stateStore: withMethods<StateStore>(STATE_STORE, 'a StateStore').optional(),
+  recordStore: withMethods<RecordStore>(RECORD_STORE, 'a RecordStore').optional(),
+  clock: withMethods<Clock>(['wallMs', 'monoMs', 'after'], 'a Clock').optional(),
+  world: functionOf('(call)').optional(),
+  log: functionOf('(level, message, fields)').optional(),
+} satisfies Record<keyof RuntimeOptions, z.ZodType>;
+const optionsSchema = optionsOf(shape);
+
+/** @throws RuntimeError BAD_ARGUMENT */
+export function checkRuntimeOptions(options: unknown): asserts options is RuntimeOptions {
+  const problem = problemOf(optionsSchema, options, 'createRuntime');
+  if (problem !== undefined) throw new RuntimeError('BAD_ARGUMENT', problem);
+  const { adapters = [] } = options as RuntimeOptions;
+  const twice = sameName(adapters);
+  if (twice !== undefined)
+    throw new RuntimeError(
+      'BAD_ARGUMENT',
+      `createRuntime at adapters: two are named ${twice}; a worker could not tell them apart, rename one.`,
+    );
+}
+
+function sameName(adapters: readonly Adapter[]): string | undefined {
+  const names = adapters.map(({ name }) => name);
+  return names.find((name, index) => names.indexOf(name) < index);
+}
+
+const EVENTS = { tick: true, log: true, state: true, worker: true, cell: true } satisfies Record<
+  keyof RuntimeEvents,
+  true
+>;
+
+/** @throws RuntimeError BAD_ARGUMENT */
+export function checkListener(name: unknown, listener: unknown): void {
+  const known = Object.keys(EVENTS);
+  if (typeof name !== 'string' || !known.includes(name)) {
+    const nearest = nearestName(String(name), known);
+    const advice = nearest === undefined ? `there are ${known.join(', ')}` : `did you mean ${nearest}?`;
+    throw new RuntimeError('BAD_ARGUMENT', `on: there is no event ${JSON.stringify(String(name))}; ${advice}`);
+  }
+  if (typeof listener !== 'function')
+    throw new RuntimeError('BAD_ARGUMENT', `on: the listener of ${name} must be a function (event).`);
+}

@@ -1,0 +1,128 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createEchoAdapter } from '../../adapters/echo/adapter.ts';
+import { createRuntime, type RuntimeOptions, systemClock } from '../../src/index.ts';
+import { MemoryRecordStore, MemoryStateStore } from '../../src/store/memory.ts';
+import { folderWith } from '../support/folder.ts';
+
+const echo = createEchoAdapter();
+const named = (name: string) => ({ ...echo, name });
+
+/** What `createRuntime` says about these options, beside a data folder. */
+function saidOf(options: unknown): unknown {
+  try {
+    createRuntime(options as RuntimeOptions);
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+describe('options of createRuntime', () => {
+  test('may be everything that there is', () => {
+    const given: Required<RuntimeOptions> = {
+      dataDir: join(folderWith(), 'data'),
+      http: {
+        allowPrivate: ['127.0.0.1:8080', '[::1]:80'],
+        timeoutMs: 10,
+        responseBytesMax: 1024,
+        concurrentPerWorker: 1,
+      },
+      cells: { max: 1, workersPerCell: { javascript: 1, python: 1 }, memoryBytes: 2 ** 26, residentPython: 1 },
+      retention: { ticksPerWorker: 1, failedTickDays: 0, logBytes: 2 ** 20, logDays: 1 },
+      minIntervalMs: 10,
+      spread: false,
+      adapters: [echo, named('echo2')],
+      stateStore: new MemoryStateStore(),
+      recordStore: new MemoryRecordStore(),
+      clock: systemClock,
+      world: () => null,
+      log: () => undefined,
+    };
+    expect(saidOf(given)).toBeUndefined();
+    expect(saidOf({ dataDir: given.dataDir, cells: {}, http: undefined })).toBeUndefined();
+  });
+
+  test.each<[said: string, options: object]>([
+    ['createRuntime: unknown option minInterval; did you mean minIntervalMs?', { minInterval: 10 }],
+    ['createRuntime: unknown option zzz; known are dataDir, http, cells,', { zzz: 1 }],
+    [
+      'createRuntime at cells.workersPerCell: unknown option pyton; did you mean python?',
+      { cells: { workersPerCell: { pyton: 1 } } },
+    ],
+    ['createRuntime at dataDir: must be the path of a folder', { dataDir: undefined }],
+    ['createRuntime at dataDir: must be the path of a folder', { dataDir: 7 }],
+    ['createRuntime at dataDir: must not be empty', { dataDir: '' }],
+    ['createRuntime at http: must be an object with allowPrivate, timeoutMs', { http: true }],
+    ['createRuntime at http.allowPrivate.0: write host:port', { http: { allowPrivate: ['localhost'] } }],
+    ['createRuntime at http.timeoutMs: must be a number from 10 to 3600000, not "30s"', { http: { timeoutMs: '30s' } }],
+    ['createRuntime at cells.max: must be a whole number from 1 to 10000, not 0', { cells: { max: 0 } }],
+    ['createRuntime at cells.max: must be a whole number from 1 to 10000, not 1.5', { cells: { max: 1.5 } }],
+    ['createRuntime at retention.logBytes: must be a whole number from 1048576', { retention: { logBytes: 5 } }],
+    ['createRuntime at minIntervalMs: must be a number from 10 to 3600000, not NaN', { minIntervalMs: Number.NaN }],
+    ['createRuntime at spread: ', { spread: 'yes' }],
+    ['createRuntime at log: must be a function (level, message, fields)', { log: console }],
+    ['createRuntime at clock: must be a Clock: it has no monoMs(), after()', { clock: { wallMs: () => 0 } }],
+    ['createRuntime at stateStore: must be a StateStore: it has no claim(),', { stateStore: new MemoryRecordStore() }],
+    [
+      'createRuntime at adapters.0.name: ctx.state is there already; give the adapter another name',
+      { adapters: [named('state')] },
+    ],
+    ['createRuntime at adapters.1.name: ctx.http is there already', { adapters: [echo, named('http')] }],
+    [
+      'createRuntime at adapters.0.name: an adapter is named with up to 63 lower-case',
+      { adapters: [named('My-desk')] },
+    ],
+    [
+      'createRuntime at adapters: two are named echo; a worker could not tell them apart',
+      { adapters: [echo, named('echo')] },
+    ],
+    [
+      'createRuntime at adapters.0.capabilities.Say now: a method is named',
+      { adapters: [{ name: 'a', capabilities: { 'Say now': echo.capabilities['say'] } }] },
+    ],
+    [
+      'createRuntime at adapters.0.capabilities.say.input: must be a zod schema',
+      { adapters: [{ name: 'a', capabilities: { say: { ...echo.capabilities['say'], input: {} } } }] },
+    ],
+  ])('%s', (said, options) => {
+    expect(saidOf({ dataDir: './data', ...options })).toMatchObject({
+      code: 'BAD_ARGUMENT',
+      message: expect.stringContaining(said),
+    });
+  });
+
+  test.each(['state', 'log', 'worker', 'params', 'connected', 'aio', 'then', 'constructor'])(
+    'an adapter cannot take the place of ctx.%s',
+    (name) => {
+      expect(saidOf({ dataDir: './data', adapters: [named(name)] })).toMatchObject({ code: 'BAD_ARGUMENT' });
+    },
+  );
+
+  test.each([undefined, null, 'data', []])('are an object, not %s', (options) => {
+    expect(saidOf(options)).toMatchObject({
+      code: 'BAD_ARGUMENT',
+      message: expect.stringContaining('must be an object'),
+    });
+  });
+});
+
+describe('on', () => {
+  const runtime = createRuntime({ dataDir: './data' });
+  const on = runtime.on.bind(runtime) as (name: unknown, listener: unknown) => () => void;
+
+  test.each([
+    ['nope', 'there is no event "nope"; there are tick, log, state, worker, cell'],
+    ['ticks', 'did you mean tick?'],
+    [undefined, 'there is no event'],
+  ])('%s is refused', (name, said) => {
+    expect(() => on(name, () => undefined)).toThrow(
+      expect.objectContaining({ code: 'BAD_ARGUMENT', message: expect.stringContaining(said) }),
+    );
+  });
+
+  test('takes a function only', () => {
+    expect(() => on('tick', 'print')).toThrow(expect.objectContaining({ code: 'BAD_ARGUMENT' }));
+    expect(on('tick', () => undefined)).toBeTypeOf('function');
+  });
+});
