@@ -20,13 +20,13 @@ import { openEmbeddedStores } from './store/embedded/open.ts';
 import { CellPool } from './supervisor/cell-pool.ts';
 import { createGuestSupply } from './supervisor/guest-supply.ts';
 import { Parking } from './supervisor/parking.ts';
+import { startReconciler } from './supervisor/reconciler.ts';
 import { Scheduler } from './supervisor/scheduler.ts';
 import type { SlotServices } from './supervisor/slot-services.ts';
 import { SpreadPolicy } from './supervisor/spread.ts';
 import { parseWorkerId, WorkerRegistry } from './supervisor/worker-registry.ts';
 import { closeCompiler } from './workers/esbuild-service.ts';
 
-const RECONCILE_MS = 2_000;
 const STOP_GRACE_MS = 10_000;
 const CELLS_MAX = 32;
 const WORKERS_PER_CELL = { javascript: 1_000, python: 40 } as const;
@@ -134,8 +134,10 @@ class Engine implements Runtime {
       minIntervalMs: options.minIntervalMs,
       onStored: (event) => this.#events.emit('state', event),
     });
-    const timer = setInterval(() => registry.reconcile(), RECONCILE_MS);
-    this.#cleanup.push('the reconciler', () => clearInterval(timer));
+    this.#cleanup.push(
+      'the reconciler',
+      startReconciler(this.#clock, () => registry.reconcile()),
+    );
     return { records, registry, pool, state };
   }
 

@@ -8,10 +8,16 @@ export class Alarm {
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
   #wake: ((why: Wake) => void) | null = null;
+  #dueMono: number | null = null;
 
   constructor(scheduler: Scheduler, clock: Clock) {
     this.#scheduler = scheduler;
     this.#clock = clock;
+  }
+
+  /** For how long somebody has waited beyond the moment that was asked for, ms. More than a little: the scheduler lost it. */
+  get overdueMs(): number {
+    return this.#dueMono === null ? 0 : Math.max(0, this.#clock.monoMs() - this.#dueMono);
   }
 
   /** Resolves with `due` at the given monotonic time, or earlier with the reason of {@link wake}. */
@@ -20,10 +26,12 @@ export class Alarm {
       const armed = this.#scheduler.arm(dueMono, () => done('due'));
       const done = (why: Wake): void => {
         this.#wake = null;
+        this.#dueMono = null;
         this.#scheduler.disarm(armed);
         resolve(why);
       };
       this.#wake = done;
+      this.#dueMono = dueMono;
     });
   }
 

@@ -10,6 +10,8 @@ export interface Armed {
 
 /** Timers may fire a little early; what is due within this is fired. */
 const EARLY_MS = 0.5;
+/** A timer that is late by this does not come any more. */
+const LOST_MS = 1_000;
 
 export class Scheduler {
   readonly #clock: Clock;
@@ -45,7 +47,9 @@ export class Scheduler {
 
   #setTimer(): void {
     const first = this.#heap[0];
-    if (first === undefined || first.due >= this.#timerDue) return;
+    if (first === undefined) return;
+    // A timer that should have come long ago never will: all workers would wait for it.
+    if (first.due >= this.#timerDue && this.#clock.monoMs() - this.#timerDue < LOST_MS) return;
     this.#cancelTimer?.();
     this.#timerDue = first.due;
     this.#cancelTimer = this.#clock.after(first.due - this.#clock.monoMs(), () => this.#wake());

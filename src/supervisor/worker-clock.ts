@@ -42,11 +42,6 @@ export class WorkerClock {
     return this.#due?.dueWall ?? null;
   }
 
-  /** How long the next slot has been passed, ms. */
-  overdueMs(): number {
-    return this.#due === null ? 0 : this.#clock.monoMs() - this.#due.dueMono;
-  }
-
   /** A start: the grid begins `phase` ms from now, or from the first tick once that comes. Returns the anchor, Unix ms. */
   start(phase: number): number {
     this.#phase = phase;

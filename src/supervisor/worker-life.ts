@@ -53,6 +53,11 @@ export class WorkerLife {
     return this.#session?.cellPid ?? null;
   }
 
+  /** For how long it has waited beyond what it meant to, ms; 0 while anything runs or is in time. */
+  get overdueMs(): number {
+    return this.#alarm.overdueMs;
+  }
+
   get ending(): 'stop' | 'suspend' | null {
     return this.#ending;
   }

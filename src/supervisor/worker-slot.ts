@@ -1,12 +1,15 @@
 /** The orders that a worker takes: begin a life, end it, change. What a life is stands in worker-life.ts. */
 import { toRuntimeError } from '../core/errors.ts';
-import type { CompiledWorker, WorkerDefinition, WorkerSettings } from '../workers/definition.ts';
+import type { CompiledWorker, Schedule, WorkerDefinition, WorkerSettings } from '../workers/definition.ts';
 import type { SlotServices } from './slot-services.ts';
 import { WorkerLife } from './worker-life.ts';
 import { type WorkerParts, WorkerSelf } from './worker-self.ts';
 
 /** Settings that a sandbox is made with. */
 const MADE_WITH: readonly (keyof WorkerSettings)[] = ['params', 'memoryBytes', 'isolation'];
+
+const PATIENCE_MS_MIN = 1_000;
+const PATIENCE_MS_MAX = 90_000;
 
 export class WorkerSlot {
   readonly self: WorkerSelf;
@@ -94,10 +97,10 @@ export class WorkerSlot {
   reconcile(): void {
     const { self } = this;
     this.#life?.checkOverdue();
-    const { schedule } = self.definition.settings;
-    if (self.state !== 'waiting' || schedule.kind !== 'interval') return;
-    if (self.clock.overdueMs() < Math.max(3 * schedule.intervalMs, 1_000)) return;
-    self.services.log('warn', `worker ${self.id} was overdue by three intervals and was woken`, { worker: self.id });
+    const overdueMs = this.#life?.overdueMs ?? 0;
+    if (overdueMs < patienceMs(self.definition.settings.schedule)) return;
+    const text = `worker ${self.id} (${self.state}) was overdue by ${Math.round(overdueMs)} ms and was woken`;
+    self.services.log('warn', text, { worker: self.id });
     this.#life?.changed(false);
   }
 
@@ -138,4 +141,10 @@ export class WorkerSlot {
     if (shown === 'stopped' && self.state !== 'stopped') self.to('stopping', null);
     self.to(shown, reason);
   }
+}
+
+/** Three intervals; cron has none. */
+function patienceMs(schedule: Schedule): number {
+  const three = schedule.kind === 'interval' ? 3 * schedule.intervalMs : PATIENCE_MS_MAX;
+  return Math.min(Math.max(three, PATIENCE_MS_MIN), PATIENCE_MS_MAX);
 }

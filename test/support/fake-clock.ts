@@ -58,6 +58,17 @@ export class FakeClock implements Clock {
     this.#wallAhead += ms;
   }
 
+  /** Time passes and nobody notices: no timer fires before the next {@link advance}. */
+  stall(ms: number): void {
+    this.#mono += ms;
+  }
+
+  /** The timer that would fire next never will. */
+  loseNext(): void {
+    const first = this.#first();
+    this.#timers = this.#timers.filter((timer) => timer !== first);
+  }
+
   /** Time passes; every timer that comes due meanwhile fires at its own time. */
   advance(ms: number): void {
     const until = this.#mono + ms;
