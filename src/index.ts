@@ -26,6 +26,7 @@ export type {
   LogRecord,
   MinuteRecord,
   RecordStore,
+  Replacement,
   StateChange,
   StateStore,
   StoredWorker,

@@ -1,9 +1,9 @@
 /**
- * The one rule that decides whether a commit may be applied. Every implementation of {@link StateStore} answers like
+ * The rules that decide whether a commit, or a replacement, may be applied. Every implementation of {@link StateStore} answers like
  * this, whether it runs it as it stands here or says the same in SQL or Lua.
  */
 import { RuntimeError } from '../core/errors.ts';
-import type { Commit, CommitResult } from './contracts.ts';
+import type { Commit, CommitResult, Replacement } from './contracts.ts';
 
 /** What a store must know of a worker to judge a commit. */
 export interface StoredVersion {
@@ -34,6 +34,22 @@ export function decideCommit(
 }
 
 /**
+ * Fenced by epochs alone: the stored revision only has to be below the new one. `removedEpoch` is the highest epoch that any
+ * removed worker had.
+ */
+export function decideReplacement(
+  stored: StoredVersion | undefined,
+  removedEpoch: bigint,
+  replacement: { readonly epoch: bigint; readonly revision: bigint; readonly commitId: string },
+): CommitDecision {
+  if (stored === undefined) return replacement.epoch > removedEpoch ? APPLY : { kind: 'fenced', epoch: removedEpoch };
+  if (stored.epoch !== replacement.epoch) return { kind: 'fenced', epoch: stored.epoch };
+  if (stored.revision < replacement.revision) return APPLY;
+  if (stored.revision === replacement.revision && stored.commitId === replacement.commitId) return COMMITTED;
+  return { kind: 'stale', revision: stored.revision };
+}
+
+/**
  * Why a commit cannot be stored at all, or null. Text with half a surrogate pair has no UTF-8 form: a database would
  * silently keep something else, so it is refused before it gets there.
  */
@@ -43,9 +59,25 @@ export function refuseCommit(commit: Commit): RuntimeError | null {
   }
   if (!commit.head.isWellFormed()) return malformed(commit.worker, 'its head');
   for (const { key, json } of commit.changes) {
-    if (!key.isWellFormed()) return malformed(commit.worker, 'a key');
-    if (json !== null && !json.isWellFormed()) return malformed(commit.worker, `the value of ${JSON.stringify(key)}`);
+    const refusal = refuseEntry(commit.worker, key, json);
+    if (refusal !== null) return refusal;
   }
+  return null;
+}
+
+/** Why a replacement cannot be stored at all, or null. */
+export function refuseReplacement({ worker, head, entries }: Replacement): RuntimeError | null {
+  if (!head.isWellFormed()) return malformed(worker, 'its head');
+  for (const [key, json] of entries) {
+    const refusal = refuseEntry(worker, key, json);
+    if (refusal !== null) return refusal;
+  }
+  return null;
+}
+
+function refuseEntry(worker: string, key: string, json: string | null): RuntimeError | null {
+  if (!key.isWellFormed()) return malformed(worker, 'a key');
+  if (json !== null && !json.isWellFormed()) return malformed(worker, `the value of ${JSON.stringify(key)}`);
   return null;
 }
 

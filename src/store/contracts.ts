@@ -31,6 +31,20 @@ export interface Commit {
   readonly changes: readonly StateChange[];
 }
 
+/** Everything of one worker at once, where what is stored turned out not to be what its owner wrote last. */
+export interface Replacement {
+  readonly worker: WorkerId;
+  /** Of the owner that writes; any other one than the store's is FENCED. */
+  readonly epoch: bigint;
+  /** Above the stored one, or it is STALE; its owner also chooses it above its own. */
+  readonly revision: bigint;
+  /** Unique, as that of a commit. */
+  readonly commitId: string;
+  readonly head: string;
+  /** The whole state; what is stored beside it goes. A later entry of a key wins. */
+  readonly entries: readonly (readonly [key: string, json: string])[];
+}
+
 export type CommitResult =
   | { readonly kind: 'ok' }
   | { readonly kind: 'fenced'; readonly epoch: bigint }
@@ -67,6 +81,12 @@ export interface StateStore {
   read(worker: WorkerId): Promise<Claimed | null>;
   /** Resolves only when the commit is durable. Commits of one worker are applied in the order of the calls. */
   commit(commit: Commit): Promise<CommitResult>;
+  /**
+   * One atomic step, whatever revision is stored; resolves only when it is durable. A worker that is not there is created again
+   * under the same epoch, which all its earlier owners are below. Only where a removed worker had that epoch or a higher
+   * one is the caller FENCED: then it may be an earlier owner of the very worker that was removed, whom nothing brings back.
+   */
+  replace(replacement: Replacement): Promise<CommitResult>;
   /** Deletes a worker with all its state. A worker that is not there is ok, so that a retry is. */
   remove(worker: WorkerId, epoch: bigint): Promise<CommitResult>;
   /** Sorted by name. */

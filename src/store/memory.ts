@@ -3,7 +3,7 @@
  * those on disk, held to by the same contract tests; nothing in it is a shortcut that only a test would accept.
  */
 import { RuntimeError } from '../core/errors.ts';
-import { COMMITTED, decideCommit, refuseCommit } from './commit-rule.ts';
+import { COMMITTED, decideCommit, decideReplacement, refuseCommit, refuseReplacement } from './commit-rule.ts';
 import type {
   Claimed,
   Commit,
@@ -12,6 +12,7 @@ import type {
   LogRecord,
   MinuteRecord,
   RecordStore,
+  Replacement,
   StateStore,
   StoredWorker,
   TickRecord,
@@ -70,6 +71,17 @@ export class MemoryStateStore implements StateStore {
       if (json === null) slot.state.delete(key);
       else slot.state.set(key, json);
     }
+    return COMMITTED;
+  }
+
+  async replace(replacement: Replacement): Promise<CommitResult> {
+    this.#checkOpen();
+    const refusal = refuseReplacement(replacement);
+    if (refusal !== null) throw refusal;
+    const { worker, epoch, revision, commitId, head, entries } = replacement;
+    const decision = decideReplacement(this.#workers.get(worker), this.#removedEpoch, replacement);
+    if (decision.kind !== 'apply') return decision;
+    this.#workers.set(worker, { epoch, revision, commitId, head, state: new Map(entries) });
     return COMMITTED;
   }
 

@@ -1,6 +1,13 @@
 /** A state store that does what the test says: waits, fails before or after it stored, or answers. */
 import { RuntimeError } from '../../src/core/errors.ts';
-import type { Claimed, Commit, CommitResult, StateStore, StoredWorker } from '../../src/store/contracts.ts';
+import type {
+  Claimed,
+  Commit,
+  CommitResult,
+  Replacement,
+  StateStore,
+  StoredWorker,
+} from '../../src/store/contracts.ts';
 
 /** What a call meets: `ok` passes, `refuse` fails before it is stored, `lose` stores it and fails all the same. */
 export type Fate = 'ok' | 'refuse' | 'lose';
@@ -15,6 +22,8 @@ export class CommandedStore implements StateStore {
   readonly next: Fate[] = [];
   /** Every commit that was asked for, in order, with repetitions. */
   readonly commits: Commit[] = [];
+  /** Every replacement that was asked for; they meet the same fates. */
+  readonly replacements: Replacement[] = [];
   /** When it is a promise, commits wait for it before anything else. */
   gate: Promise<void> | null = null;
 
@@ -34,12 +43,12 @@ export class CommandedStore implements StateStore {
 
   async commit(commit: Commit): Promise<CommitResult> {
     this.commits.push(commit);
-    if (this.gate !== null) await this.gate;
-    const fate = this.next.shift() ?? this.fate;
-    if (fate === 'refuse') throw away();
-    const result = await this.#inner.commit(commit);
-    if (fate === 'lose') throw away();
-    return result;
+    return this.#write(() => this.#inner.commit(commit));
+  }
+
+  async replace(replacement: Replacement): Promise<CommitResult> {
+    this.replacements.push(replacement);
+    return this.#write(() => this.#inner.replace(replacement));
   }
 
   async remove(worker: string, epoch: bigint): Promise<CommitResult> {
@@ -54,6 +63,15 @@ export class CommandedStore implements StateStore {
 
   close(): Promise<void> {
     return this.#inner.close();
+  }
+
+  async #write(write: () => Promise<CommitResult>): Promise<CommitResult> {
+    if (this.gate !== null) await this.gate;
+    const fate = this.next.shift() ?? this.fate;
+    if (fate === 'refuse') throw away();
+    const result = await write();
+    if (fate === 'lose') throw away();
+    return result;
   }
 
   #look(): void {

@@ -96,6 +96,23 @@ describe('the embedded state store', () => {
     expect(await store.read('default/b')).toMatchObject({ revision: 0n, entries: [] });
   });
 
+  test('finds out when somebody changed the file behind its back, instead of writing over it', async () => {
+    const store = await open();
+    await store.claim('default/a');
+    await store.claim('default/b');
+    for (const base of [0n, 1n]) await store.commit(commitOf('default/a', base));
+    await store.commit(commitOf('default/b', 0n));
+    const other = new DatabaseSync(file);
+    other.exec(
+      "UPDATE workers SET revision = 1 WHERE worker = 'default/a'; DELETE FROM workers WHERE worker = 'default/b'",
+    );
+    other.close();
+    expect(await store.commit(commitOf('default/a', 2n))).toEqual({ kind: 'stale', revision: 1n });
+    expect(await store.commit(commitOf('default/b', 1n))).toEqual({ kind: 'stale', revision: 0n });
+    expect(await store.read('default/a')).toMatchObject({ revision: 1n });
+    expect(await store.read('default/b')).toBeNull();
+  });
+
   test('rejects what is pending when its thread dies, and serves again when it was restarted', async () => {
     const store = await open();
     await store.claim('default/a');

@@ -7,8 +7,8 @@
 import type { Worker } from 'node:worker_threads';
 import { RuntimeError } from '../../core/errors.ts';
 import { MiB } from '../../core/limits.ts';
-import { COMMITTED, refuseCommit } from '../commit-rule.ts';
-import type { Claimed, Commit, CommitResult, StateStore, StoredWorker, WorkerId } from '../contracts.ts';
+import { COMMITTED, refuseCommit, refuseReplacement } from '../commit-rule.ts';
+import type { Claimed, Commit, CommitResult, Replacement, StateStore, StoredWorker, WorkerId } from '../contracts.ts';
 import {
   type Answer,
   type Cell,
@@ -17,6 +17,7 @@ import {
   packList,
   packRead,
   packRemove,
+  packReplacement,
   type StateReply,
   type StateRequest,
 } from './messages.ts';
@@ -100,6 +101,14 @@ export class EmbeddedStateStore implements StateStore {
     return this.#answer(group) as Promise<CommitResult>;
   }
 
+  replace(replacement: Replacement): Promise<CommitResult> {
+    const refusal = refuseReplacement(replacement);
+    if (refusal !== null) return Promise.reject(refusal);
+    let characters = replacement.head.length;
+    for (const [key, json] of replacement.entries) characters += key.length + json.length;
+    return this.#ask(LOAD_WEIGHT, (cells) => packReplacement(cells, replacement), characters) as Promise<CommitResult>;
+  }
+
   claim(worker: WorkerId): Promise<Claimed> {
     return this.#ask(LOAD_WEIGHT, (cells) => packClaim(cells, worker)) as Promise<Claimed>;
   }
@@ -130,8 +139,8 @@ export class EmbeddedStateStore implements StateStore {
     await this.#thread?.close({ kind: 'close' });
   }
 
-  #ask(weight: number, pack: (cells: Cell[]) => void): Promise<Answer> {
-    const group = this.#admit(weight, 0);
+  #ask(weight: number, pack: (cells: Cell[]) => void, characters = 0): Promise<Answer> {
+    const group = this.#admit(weight, characters);
     if (group instanceof RuntimeError) return Promise.reject(group);
     pack(group.cells);
     return this.#answer(group);

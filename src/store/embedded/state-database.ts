@@ -3,11 +3,12 @@
  *
  * What every commit must be checked against (epoch, revision, last commit id) is kept in memory: the data folder is
  * locked, so this is the only writer, and a commit costs two statements and no read. Whenever a transaction fails that
- * memory is forgotten, since only the file knows what it holds then.
+ * memory is forgotten, since only the file knows what it holds then. So it is where a commit does not find its row as it is
+ * remembered: somebody changed the file all the same.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { MiB } from '../../core/limits.ts';
-import { COMMITTED, decideCommit } from '../commit-rule.ts';
+import { COMMITTED, decideCommit, decideReplacement } from '../commit-rule.ts';
 import type { Claimed, CommitResult, StateChange, StoredWorker } from '../contracts.ts';
 import type { Answer, Operation, OperationFailure } from './messages.ts';
 import { isCorruption, isDiskError, openDatabase } from './sqlite.ts';
@@ -79,7 +80,9 @@ export class StateDatabase {
       'INSERT INTO workers (worker, epoch, revision) SELECT ?, epoch + 1, 0 FROM removed RETURNING id, epoch',
     );
     this.#setEpoch = prepare('UPDATE workers SET epoch = ? WHERE id = ?');
-    this.#setHead = prepare('UPDATE workers SET revision = ?, commit_id = ?, head = ? WHERE id = ?');
+    this.#setHead = prepare(
+      'UPDATE workers SET revision = ?, commit_id = ?, head = ? WHERE id = ? AND revision = ? AND epoch = ?',
+    );
     this.#getHead = prepare('SELECT head FROM workers WHERE id = ?');
     this.#put = prepare('INSERT OR REPLACE INTO state (worker, key, json) VALUES (?, ?, ?)');
     this.#delete = prepare('DELETE FROM state WHERE worker = ? AND key = ?');
@@ -126,9 +129,13 @@ export class StateDatabase {
     switch (operation.kind) {
       case 'commit':
         return this.#commit(operation);
+      case 'replace':
+        return this.#replace(operation);
       case 'claim':
         return this.#claim(operation.worker);
       case 'read': {
+        // Rare, and whoever reads wants to know what the file holds, not what it should hold.
+        this.#known.delete(operation.worker);
         const known = this.#lookUp(operation.worker);
         return known === undefined ? null : this.#load(known);
       }
@@ -144,11 +151,43 @@ export class StateDatabase {
     const decision = decideCommit(known, commit);
     if (decision.kind !== 'apply') return decision;
     if (known === undefined) throw new Error('a worker that is not there was to be written');
-    known.revision = commit.base + 1n;
-    known.commitId = commit.commitId;
-    this.#setHead.run(known.revision, commit.commitId, commit.head, known.id);
+    const { base, epoch, commitId, head } = commit;
+    const { changes } = this.#setHead.run(base + 1n, commitId, head, known.id, base, epoch);
+    if (Number(changes) === 0) {
+      this.#known.delete(commit.worker);
+      const found = decideCommit(this.#lookUp(commit.worker), commit);
+      if (found.kind === 'apply') throw new Error('a row that is there could not be written');
+      return found;
+    }
+    known.revision = base + 1n;
+    known.commitId = commitId;
     this.#write(known.id, commit.changes);
     return COMMITTED;
+  }
+
+  /** Rare, so it prepares its statements when it needs them, and asks the file instead of the memory of it. */
+  #replace(replacement: Extract<Operation, { kind: 'replace' }>): CommitResult {
+    const { worker, epoch, revision, commitId, head, entries } = replacement;
+    const run = (sql: string, ...values: (string | number | bigint)[]): void => {
+      this.#database.prepare(sql).run(...values);
+    };
+    this.#known.delete(worker);
+    const stored = this.#lookUp(worker);
+    const decision = decideReplacement(stored, this.#removedEpoch(), replacement);
+    if (decision.kind !== 'apply') return decision;
+    if (stored === undefined) run('INSERT INTO workers (worker, epoch, revision) VALUES (?, ?, 0)', worker, epoch);
+    const { id } = stored ?? (this.#find.get(worker) as { id: bigint });
+    run('UPDATE workers SET revision = ?, commit_id = ?, head = ? WHERE id = ?', revision, commitId, head, id);
+    run('DELETE FROM state WHERE worker = ?', id);
+    for (const [key, json] of entries) this.#put.run(id, key, json);
+    this.#known.set(worker, { id: Number(id), epoch, revision, commitId });
+    return COMMITTED;
+  }
+
+  #removedEpoch(): bigint {
+    const statement = this.#database.prepare('SELECT epoch FROM removed');
+    statement.setReadBigInts(true);
+    return (statement.get() as { epoch: bigint }).epoch;
   }
 
   #write(id: number, changes: readonly StateChange[]): void {
@@ -159,6 +198,7 @@ export class StateDatabase {
   }
 
   #claim(worker: string): Claimed {
+    this.#known.delete(worker);
     const known = this.#lookUp(worker);
     if (known === undefined) {
       const row = this.#create.get(worker) as { id: bigint; epoch: bigint };
