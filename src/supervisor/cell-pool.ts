@@ -46,12 +46,17 @@ export type SandboxOrder = ToCell extends infer Message
 /** One placed sandbox. Messages sent after `unload` or a loss go nowhere. */
 export interface SandboxHandle {
   readonly cellPid: number;
+  /** Messages that its cell has sent so far, for whomever: a cell where this stands still may hang. */
+  readonly cellMessages: number;
   send(order: SandboxOrder): void;
   /** Gives the place back. Late messages of it are dropped. */
   unload(): void;
-  /** This guest cannot be ended otherwise: kills its cell and names it. */
-  killCell(reason: string, blame?: boolean): void;
+  /** Nothing else helps. */
+  killCell(reason: string, blame: Blame): void;
 }
+
+/** Who answers for a cell that is killed on purpose: this sandbox (and what for), whoever runs in it, or nobody. */
+export type Blame = 'timeout' | 'crash' | 'suspects' | 'nobody';
 
 export interface CellPoolOptions {
   readonly launch: (backend: Backend) => CellLaunch;
@@ -92,9 +97,13 @@ interface Cell {
   rssBytes: number;
   idleTimer: NodeJS.Timeout | null;
   ending: boolean;
+  messages: number;
+  /** What a culprit that no report names has done. */
+  cause: CellLoss['cause'];
+  /** The cell itself failed, whoever ran in it. */
+  blameless: boolean;
 }
 
-const OVER_BUDGET = 'it used';
 const STUCK = {
   memory: 'a worker in it ran out of memory and could not be ended otherwise',
   timeout: 'a worker in it did not end in time and could not be ended otherwise',
@@ -152,6 +161,9 @@ export class CellPool {
     cell.process.send({ kind: 'load', ...address, spec: request.spec });
     return {
       cellPid: cell.process.pid,
+      get cellMessages() {
+        return cell.messages;
+      },
       send: (order) => {
         if (cell.seats.get(seat.sandbox) === seat) cell.process.send({ ...order, ...address } as ToCell);
       },
@@ -161,8 +173,10 @@ export class CellPool {
         cell.process.send({ kind: 'unload', ...address });
         this.#stopWhenIdle(cell);
       },
-      killCell: (reason, blame = true) => {
-        if (blame) seat.named = 'timeout';
+      killCell: (reason, blame) => {
+        if (blame === 'timeout' || blame === 'crash') seat.named = blame;
+        if (blame === 'suspects') cell.cause = 'timeout';
+        if (blame === 'nobody') cell.blameless = true;
         cell.process.kill(reason);
       },
     };
@@ -245,6 +259,9 @@ export class CellPool {
       rssBytes: 0,
       idleTimer: null,
       ending: false,
+      messages: 0,
+      cause: 'crash',
+      blameless: false,
     };
     this.#cells.add(cell);
     process.send(this.#options.init(backend, this.#slotsPerCell()));
@@ -265,6 +282,7 @@ export class CellPool {
   }
 
   #onMessage(cell: Cell, message: FromCell): void {
+    cell.messages += 1;
     switch (message.kind) {
       case 'hello':
         return;
@@ -276,6 +294,7 @@ export class CellPool {
         cell.process.send({ kind: 'slots', count: this.#slotsPerCell() });
         return this.#report(cell, 'ready', null);
       case 'fatal':
+        if (message.message === GUEST_NOT_MADE) cell.blameless = true;
         return cell.process.kill(message.message);
       case 'snapshot':
         return cell.process.kill('it broke the protocol: a snapshot nobody asked for');
@@ -319,14 +338,14 @@ export class CellPool {
     this.#report(cell, cell.ending ? 'ended' : 'lost', reason, lost.length);
     const named = lost.some((seat) => seat.named !== null);
     const running = lost.filter((seat) => seat.running);
-    const overBudget = reason.startsWith(OVER_BUDGET);
     const told = withoutPaths(reason);
     for (const seat of lost) {
       const suspect = named ? seat.named !== null : seat.running;
-      // Memory was taken over time: who runs when it is too much need not be who took it, unless nobody else is there.
-      const alone = (overBudget ? lost : running).length === 1;
-      const culprit = seat.named !== null || (suspect && alone && !fromOutside && reason !== GUEST_NOT_MADE);
-      seat.listener.onLost({ reason: told, suspect, culprit, cause: seat.named ?? (overBudget ? 'memory' : 'crash') });
+      // Memory was taken over time, and a cell that hangs keeps what ended in it to itself: who runs when it is killed need
+      // not be who did it, unless nobody else is there.
+      const alone = (cell.cause === 'crash' ? running : lost).length === 1;
+      const culprit = seat.named !== null || (suspect && alone && !fromOutside && !cell.blameless);
+      seat.listener.onLost({ reason: told, suspect, culprit, cause: seat.named ?? cell.cause });
     }
     this.#shareSlots();
     this.#goneListeners.get(cell)?.();
@@ -348,7 +367,8 @@ export class CellPool {
       const budget = cell.baseRss + this.#options.growthBytes + cell.peakSeats * BASE_PER_WORKER[cell.backend];
       if (cell.rssBytes > budget) {
         const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
-        cell.process.kill(`${OVER_BUDGET} ${mebibytes(cell.rssBytes)}; its budget was ${mebibytes(budget)}`);
+        cell.cause = 'memory';
+        cell.process.kill(`it used ${mebibytes(cell.rssBytes)}; its budget was ${mebibytes(budget)}`);
       }
     }
   }

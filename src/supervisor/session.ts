@@ -39,6 +39,8 @@ export interface SessionOptions {
   readonly onEntries: (entries: readonly StreamEntry[], session: Session) => void;
   /** Gives the loading up: the result is `lost`, through nobody's fault. */
   readonly signal: AbortSignal;
+  /** It was lost or closed: no entry comes any more. */
+  readonly onOver?: () => void;
   /** The cell died while nothing ran here. */
   readonly onIdleLoss: (loss: CellLoss, session: Session) => void;
 }
@@ -68,10 +70,16 @@ interface OpenRun {
 
 /** A cell loads its workers one after the other, so the last of many may wait. */
 const OPEN_MS_MAX = 60_000;
+/** A cell that says nothing for that long is given up; one that goes on working is given this many times as long. */
+const OPEN_LOOKS_MAX = 10;
 /** Beyond timeout and grace a run may need this long until the cell has dealt with it. */
 const OVERDUE_MS = 5_000;
-/** A run that its cell never started: the cell hangs. */
+/** A run that its cell did not start, in a cell that said nothing all the time: it hangs. */
 const UNSTARTED_MS = 120_000;
+/** The same in a cell that has much to do, where a run may wait for its turn. */
+const UNSTARTED_BUSY_MS = 900_000;
+/** A cell that was quiet for this long when a run in it is overdue has ended nobody's run. */
+const QUIET_MS = 2_500;
 
 export class Session {
   readonly spec: LoadSpec;
@@ -81,6 +89,9 @@ export class Session {
   #run: OpenRun | null = null;
   #lastRun = 0;
   #over = false;
+  /** Messages of the cell at the last look, and when a look last found more of them. */
+  #heard = 0;
+  #quietSince = 0;
   readonly #options: SessionOptions;
 
   private constructor(options: SessionOptions) {
@@ -120,9 +131,7 @@ export class Session {
       session.#handle = handle;
       // Given up while the cell was still coming up.
       if (session.#over) handle.unload();
-      // A cell whose own thread hangs says nothing at all, and no run of it is overdue.
-      const cancel = options.clock.after(OPEN_MS_MAX, () => handle.killCell(GUEST_NOT_MADE, false));
-      void opened.then(cancel);
+      void opened.then(watchOpening(options.clock, handle));
       return opened;
     });
     return Promise.race([opened, handled]);
@@ -160,6 +169,7 @@ export class Session {
     return new Promise((resolve) => {
       if (this.#over || this.#run !== null) return resolve(NOT_RUN);
       const id = ++this.#lastRun;
+      this.#quietSince = this.#clock.monoMs();
       this.#run = {
         id,
         order,
@@ -196,25 +206,31 @@ export class Session {
 
   close(): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     this.#handle?.unload();
     this.#finish(NOT_RUN);
   }
 
   /** Something came out of this sandbox that must not. */
   killCell(reason: string): void {
-    this.#handle?.killCell(reason);
+    this.#handle?.killCell(reason, 'crash');
   }
 
   /** The engine's own watchdog behind the cell's: kills the cell of a run that should long have ended. */
   checkOverdue(): void {
     const run = this.#run;
-    if (run === null || run.heldSince !== null) return;
+    const handle = this.#handle;
+    if (run === null || handle === null || run.heldSince !== null) return;
     const now = this.#clock.monoMs();
+    if (handle.cellMessages !== this.#heard) this.#quietSince = now;
+    this.#heard = handle.cellMessages;
+    const quietMs = now - this.#quietSince;
     if (run.startedAt === null) {
-      if (now - run.sentAt > UNSTARTED_MS) this.#handle?.killCell('it did not start a run');
+      // This worker did nothing at all, and nobody knows what the others did.
+      if (quietMs > UNSTARTED_MS || now - run.sentAt > UNSTARTED_BUSY_MS)
+        handle.killCell('it did not start a run', 'nobody');
     } else if (now - run.startedAt > run.order.timeoutMs + run.order.graceMs + run.heldMs + OVERDUE_MS)
-      this.#handle?.killCell('a run in it did not end in time');
+      handle.killCell('a run in it did not end in time', quietMs > QUIET_MS ? 'suspects' : 'timeout');
   }
 
   #onMessage(message: SandboxMessage): void {
@@ -229,7 +245,7 @@ export class Session {
         const { outcome, error = null, durationMs, cpuMs, intact } = message;
         const result: RunResult = { outcome, error, durationMs, cpuMs, intact, loss: null };
         if (!intact) {
-          this.#over = true;
+          this.#end();
           this.#handle?.unload();
         }
         return this.#finish(result);
@@ -241,11 +257,16 @@ export class Session {
 
   #onLost(loss: CellLoss): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     const run = this.#run;
     if (run === null) return this.#options.onIdleLoss(loss, this);
     const durationMs = this.#clock.monoMs() - (run.startedAt ?? run.sentAt);
     this.#finish({ ...verdict(loss), durationMs, cpuMs: 0, intact: false, loss });
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#options.onOver?.();
   }
 
   #finish(result: RunResult): void {
@@ -255,6 +276,21 @@ export class Session {
     run.abort?.abort();
     run.resolve(result);
   }
+}
+
+/** A cell whose own thread hangs says nothing at all, and no run of it is overdue. Returns what ends the watch. */
+function watchOpening(clock: Clock, handle: SandboxHandle): () => void {
+  let heard = handle.cellMessages;
+  let looks = 0;
+  let cancel: () => void = () => undefined;
+  function look(): void {
+    looks += 1;
+    if (handle.cellMessages === heard || looks === OPEN_LOOKS_MAX) return handle.killCell(GUEST_NOT_MADE, 'nobody');
+    heard = handle.cellMessages;
+    cancel = clock.after(OPEN_MS_MAX, look);
+  }
+  cancel = clock.after(OPEN_MS_MAX, look);
+  return () => cancel();
 }
 
 /** What a lost cell means for the run that was in it. */

@@ -21,6 +21,8 @@ export type Step =
   | { readonly kind: 'stderr'; readonly text: string; readonly times: number }
   /** Reads one frame and keeps the address of a `load` in it: `"$sandbox"` and `"$incarnation"` in later frames. */
   | { readonly kind: 'read'; readonly until: string }
+  /** From now on a frame with these messages every 20 ms. */
+  | { readonly kind: 'hum'; readonly json: string }
   | { readonly kind: 'end' };
 
 let address = { sandbox: 0, incarnation: 0 };
@@ -140,6 +142,11 @@ for (const step of JSON.parse(process.argv[2] ?? '[]') as readonly Step[])
     case 'fuzz':
       fuzz(step.seed, step.frames);
       break;
+    case 'hum': {
+      const bytes = frameOf(step.json);
+      setInterval(() => write(bytes), 20);
+      break;
+    }
     case 'stderr':
       for (let i = 0; i < step.times; i++) writeSync(2, step.text);
       break;

@@ -43,6 +43,7 @@ export class ScriptedPool extends CellPool {
     say({ kind: 'loaded', ...address, report: { functions: ['tick'], setupBindsGlobals: false, durationMs: 0 } });
     return {
       cellPid: 0,
+      cellMessages: 0,
       send: (order) => {
         if (order.kind !== 'run') return;
         say({ kind: 'started', ...address });
@@ -56,7 +57,7 @@ export class ScriptedPool extends CellPool {
       },
       killCell: (reason) => {
         gone = true;
-        listener.onLost({ reason, suspect: true, culprit: true, cause: 'timeout' });
+        listener.onLost({ reason, suspect: true, culprit: false, cause: 'timeout' });
       },
     };
   }
