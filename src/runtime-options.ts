@@ -89,6 +89,7 @@ const retention = optionsOf({
   failedTickDays: numberIn(RANGES.failedTickDays, false).optional(),
   logBytes: numberIn(RANGES.logBytes).optional(),
   logDays: numberIn(RANGES.logDays, false).optional(),
+  diskBytes: numberIn(RANGES.diskBytes).optional(),
 });
 
 /** Every key of {@link RuntimeOptions}, and nothing else: the compiler compares. */

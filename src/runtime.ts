@@ -68,6 +68,8 @@ export interface RetentionOptions {
   readonly logBytes?: number;
   /** Days for which log lines are kept. Default 30. */
   readonly logDays?: number;
+  /** Bytes on disk of ticks, minutes and logs together; above it the oldest go. Default 1 GiB. State is not counted. */
+  readonly diskBytes?: number;
 }
 
 export interface RuntimeOptions {

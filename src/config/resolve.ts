@@ -154,6 +154,7 @@ function runtimeOptions(config: Config, folder: string): RuntimeOptions {
       failedTickDays: retention.failedTickDays,
       logBytes: retention.logSize,
       logDays: retention.logDays,
+      diskBytes: retention.diskSize,
     },
     minIntervalMs: schedule.minInterval,
     spread: schedule.spread,

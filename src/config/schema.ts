@@ -14,7 +14,7 @@ import {
   SETUP_TIMEOUT_MS,
   TICK_TIMEOUT_MS,
 } from '../core/limits.ts';
-import { HOST_PORT_HELP, HOST_PORT_PATTERN, RANGES } from '../core/ranges.ts';
+import { HOST_PORT_HELP, HOST_PORT_PATTERN, RANGES, RECORDS_BYTES_DEFAULT } from '../core/ranges.ts';
 import {
   BYTES_HELP,
   BYTES_PATTERN,
@@ -177,6 +177,9 @@ const retention = z
     logDays: count(...RANGES.logDays)
       .prefault(30)
       .describe('Days for which log lines are kept.'),
+    diskSize: bytes(...RANGES.diskBytes)
+      .prefault(formatBytes(RECORDS_BYTES_DEFAULT))
+      .describe('Size on disk of ticks, minutes and logs together; above it the oldest go. State is not counted.'),
   })
   .describe('How long the records of ticks and logs are kept.');
 

@@ -22,7 +22,11 @@ export const RANGES = {
   failedTickDays: [0, 3_650],
   logBytes: [MiB, 1024 * GiB],
   logDays: [1, 3_650],
+  diskBytes: [64 * MiB, 1024 * GiB],
 } as const satisfies Record<string, Range>;
+
+/** Ticks, minutes and logs of all workers together, on disk. */
+export const RECORDS_BYTES_DEFAULT = GiB;
 
 export const HOST_PORT_PATTERN = /^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/;
 export const HOST_PORT_HELP = 'write host:port, such as 127.0.0.1:8080';

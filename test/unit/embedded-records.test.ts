@@ -59,6 +59,7 @@ describe('the embedded records', () => {
       foldRows: 10,
       logBytes: 16_000,
       logDays: 2,
+      diskBytes: 2 ** 30,
     };
     database = new RecordDatabase(options);
   });

@@ -29,7 +29,7 @@ describe('options of createRuntime', () => {
         concurrentPerWorker: 1,
       },
       cells: { max: 1, workersPerCell: { javascript: 1, python: 1 }, memoryBytes: 2 ** 26, residentPython: 1 },
-      retention: { ticksPerWorker: 1, failedTickDays: 0, logBytes: 2 ** 20, logDays: 1 },
+      retention: { ticksPerWorker: 1, failedTickDays: 0, logBytes: 2 ** 20, logDays: 1, diskBytes: 2 ** 26 },
       minIntervalMs: 10,
       spread: false,
       adapters: [echo, named('echo2')],

@@ -23,6 +23,8 @@ const DAY_MS = 86_400_000;
 export interface LogTablesOptions {
   readonly logBytes: number;
   readonly logDays: number;
+  /** Of all records: a chunk is the smallest part of the log that can be deleted. */
+  readonly diskBytes: number;
 }
 
 /** Lines that no chunk row covers yet. */
@@ -48,7 +50,7 @@ export class LogTables {
     this.#database = database;
     this.#names = names;
     this.#options = options;
-    this.#chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.ceil(options.logBytes / 16));
+    this.#chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.ceil(options.logBytes / 16), Math.ceil(options.diskBytes / 64));
     this.#insert = database.prepare(
       'INSERT INTO logs (id, worker, at, level, tick, text, fields) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
@@ -115,14 +117,45 @@ export class LogTables {
 
   /** Deletes whole chunks until size and age are within their limits. */
   prune(nowMs: number): void {
-    const oldest = this.#database.prepare('SELECT * FROM log_chunks ORDER BY first LIMIT 1');
-    for (let row = oldest.get(); row !== undefined; row = oldest.get()) {
-      const tooMuch = this.#sealedBytes + this.#open.bytes > this.#options.logBytes;
-      if (!tooMuch && Number(row.newest_at) >= nowMs - this.#options.logDays * DAY_MS) return;
-      this.#database.prepare('DELETE FROM logs WHERE id <= ?').run(Number(row.last));
-      this.#database.prepare('DELETE FROM log_chunks WHERE first = ?').run(Number(row.first));
-      this.#sealedBytes -= Number(row.bytes);
+    while (this.#sealedBytes + this.#open.bytes > this.#options.logBytes)
+      if (!this.#dropOldest(Number.POSITIVE_INFINITY)) break;
+    while (this.#dropOldest(nowMs - this.#options.logDays * DAY_MS));
+  }
+
+  span(): { readonly oldest: number; readonly newest: number } | null {
+    const row = this.#database
+      .prepare('SELECT min(newest_at) AS oldest, max(newest_at) AS newest FROM log_chunks')
+      .get();
+    return row?.oldest == null ? null : { oldest: Number(row.oldest), newest: Number(row.newest) };
+  }
+
+  bytesBefore(at: number): number {
+    const row = this.#database.prepare('SELECT sum(bytes) AS bytes FROM log_chunks WHERE newest_at < ?').get(at);
+    return Number(row?.bytes ?? 0);
+  }
+
+  /** A transaction of its own. */
+  dropBefore(at: number): boolean {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      const dropped = this.#dropOldest(at);
+      this.#database.exec('COMMIT');
+      return dropped;
+    } catch (thrown) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      this.reload();
+      throw thrown;
     }
+  }
+
+  /** Deletes the oldest chunk when all of it is older than `at`. */
+  #dropOldest(at: number): boolean {
+    const row = this.#database.prepare('SELECT * FROM log_chunks ORDER BY first LIMIT 1').get();
+    if (row === undefined || Number(row.newest_at) >= at) return false;
+    this.#database.prepare('DELETE FROM logs WHERE id <= ?').run(Number(row.last));
+    this.#database.prepare('DELETE FROM log_chunks WHERE first = ?').run(Number(row.first));
+    this.#sealedBytes -= Number(row.bytes);
+    return true;
   }
 
   #note(worker: number, at: number, level: number, text: string, fields: string | null): void {

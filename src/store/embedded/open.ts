@@ -9,7 +9,9 @@ import { CleanupStack } from '../../core/cleanup.ts';
 import { RuntimeError } from '../../core/errors.ts';
 import { MiB } from '../../core/limits.ts';
 import { MODULE_ENDING } from '../../core/module-ending.ts';
+import { RECORDS_BYTES_DEFAULT } from '../../core/ranges.ts';
 import type { RecordStore, StateStore } from '../contracts.ts';
+import { foldRowsWithin } from './disk-quota.ts';
 import { lockFolder } from './lock.ts';
 import { EmbeddedRecordStore } from './record-client.ts';
 import type { RecordDatabaseOptions } from './record-database.ts';
@@ -22,6 +24,7 @@ export interface EmbeddedRetention {
   readonly failedTickDays?: number;
   readonly logBytes?: number;
   readonly logDays?: number;
+  readonly diskBytes?: number;
 }
 
 export interface EmbeddedOptions {
@@ -48,14 +51,16 @@ export async function openEmbeddedStores({ dataDir, retention, log }: EmbeddedOp
     const stateFile = join(dataDir, 'state.db');
     const state = await EmbeddedStateStore.open({ spawn: () => spawn('state-thread', { file: stateFile }), log });
     cleanup.push('the state store', () => state.close());
+    const diskBytes = retention?.diskBytes ?? RECORDS_BYTES_DEFAULT;
     const recordOptions: RecordDatabaseOptions = {
       file: join(dataDir, 'records.db'),
       ticksPerWorker: retention?.ticksPerWorker ?? 1_000,
       failedTickDays: retention?.failedTickDays ?? 30,
       keptPerWorker: 10_000,
-      foldRows: 50_000,
+      foldRows: foldRowsWithin(diskBytes),
       logBytes: retention?.logBytes ?? 256 * MiB,
       logDays: retention?.logDays ?? 30,
+      diskBytes,
     };
     const records = await EmbeddedRecordStore.open({ spawn: () => spawn('record-thread', recordOptions), log });
     cleanup.push('the record store', () => records.close());

@@ -1,6 +1,6 @@
 /**
- * The main thread's side of the record file. Appending is an array push; what was gathered travels every 200 ms or 1,000
- * records. A queue that grows beyond its bounds drops what comes and counts it: telling about ticks never delays one.
+ * The main thread's side of the record file. Appending is an array push; what was gathered travels every 200 ms, 1,000
+ * records or a mebibyte. A queue that grows beyond its bounds drops what comes and counts it: telling about ticks never delays one.
  */
 import type { Worker } from 'node:worker_threads';
 import { RuntimeError } from '../../core/errors.ts';
@@ -40,6 +40,8 @@ interface Asked {
 
 const FLUSH_MS = 200;
 const BATCH_RECORDS = 1_000;
+/** A batch is one transaction, and what it adds to the write-ahead log is not yet bounded by anything else. */
+const BATCH_CHARACTERS = 1 * MiB;
 
 export class EmbeddedRecordStore implements RecordStore {
   readonly #recordsMax: number;
@@ -139,7 +141,8 @@ export class EmbeddedRecordStore implements RecordStore {
   }
 
   #sendWhenDue(): void {
-    if (this.#gathering.records >= BATCH_RECORDS) this.#send();
+    const { records, characters } = this.#gathering;
+    if (records >= BATCH_RECORDS || characters >= BATCH_CHARACTERS) this.#send();
     else this.#timer ??= setTimeout(() => this.#send(), FLUSH_MS);
   }
 

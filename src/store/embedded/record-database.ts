@@ -3,6 +3,7 @@ import { renameSync, rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { RuntimeError } from '../../core/errors.ts';
 import { MiB } from '../../core/limits.ts';
+import { DiskQuota } from './disk-quota.ts';
 import { LOG_TABLES, LogTables, type LogTablesOptions } from './log-tables.ts';
 import type { RecordAnswer, RecordCell, RecordQuestion } from './record-messages.ts';
 import { isCorruption, openDatabase } from './sqlite.ts';
@@ -11,8 +12,12 @@ import { NAME_TABLES, WorkerNames } from './worker-names.ts';
 
 export interface RecordDatabaseOptions extends TickTablesOptions, LogTablesOptions {
   readonly file: string;
+  /** What the file and its write-ahead log may take together. */
+  readonly diskBytes: number;
 }
 
+/** The write-ahead log is cut to this after a large transaction. */
+const WAL_BYTES_MAX = 32 * MiB;
 const PRUNE_EVERY_MS = 3_600_000;
 
 export class RecordDatabase {
@@ -20,21 +25,28 @@ export class RecordDatabase {
   readonly #names: WorkerNames;
   readonly #ticks: TickTables;
   readonly #logs: LogTables;
+  readonly #quota: DiskQuota;
   #prunedAt = 0;
   /** What the operator should know about the opening, or null. */
   readonly note: string | null;
 
   constructor(options: RecordDatabaseOptions) {
-    const { database, note } = openOrReplace(options.file);
+    const { database, note } = openOrReplace(options);
     this.#database = database;
     this.note = note;
     this.#names = new WorkerNames(database);
     this.#ticks = new TickTables(database, this.#names, options);
     this.#logs = new LogTables(database, this.#names, options);
+    this.#quota = new DiskQuota(database, {
+      diskBytes: options.diskBytes,
+      logs: this.#logs,
+      onDeleted: () => this.#ticks.reload(),
+    });
   }
 
   /** One transaction. Throws what the disk said; then nothing of it is written. */
   append(ticks: readonly RecordCell[], logs: readonly RecordCell[], nowMs: number): void {
+    this.#quota.makeRoom();
     this.#transact(() => {
       this.#ticks.append(ticks);
       this.#logs.append(logs, nowMs);
@@ -92,12 +104,14 @@ export class RecordDatabase {
 }
 
 /** Records are only told about: a damaged file is put aside, and never keeps a node from starting. */
-function openOrReplace(file: string): { database: DatabaseSync; note: string | null } {
+function openOrReplace({ file, diskBytes }: RecordDatabaseOptions): { database: DatabaseSync; note: string | null } {
   const open = () =>
     openDatabase({
       file,
       synchronous: 'NORMAL',
       cacheBytes: 16 * MiB,
+      walBytesMax: Math.min(WAL_BYTES_MAX, Math.ceil(diskBytes / 32)),
+      mayShrink: true,
       migrations: [NAME_TABLES + TICK_TABLES + LOG_TABLES],
       remedy: '',
     });

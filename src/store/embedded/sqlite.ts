@@ -10,6 +10,10 @@ export interface FileSettings {
   /** FULL: a commit is on the disk when it returns. NORMAL: the last moments before a power cut may be lost. */
   readonly synchronous: 'FULL' | 'NORMAL';
   readonly cacheBytes: number;
+  /** At this size (at most 4 MiB) the write-ahead log is copied into the file, and to it a longer one is cut. Default 64 MiB. */
+  readonly walBytesMax?: number;
+  /** A new file is made so that it can be cut when there is less in it. */
+  readonly mayShrink?: boolean;
   /** Step n brings a file from version n to n + 1. Steps that were released never change. */
   readonly migrations: readonly string[];
   /** What the operator can do when the file is damaged. */
@@ -19,6 +23,7 @@ export interface FileSettings {
 /** Primary result codes that speak of the disk or of the moment, not of the statement. */
 const DISK_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 9, 10, 13, 14, 15]);
 const CORRUPT = 11;
+const PAGE_BYTES = 4_096;
 const NOT_A_DATABASE = 26;
 
 /** Reading every page of a larger file would delay the start noticeably; damage there shows when the page is read. */
@@ -45,12 +50,16 @@ export function openDatabase(settings: FileSettings): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
+    const walBytesMax = settings.walBytesMax ?? 64 * MiB;
+    // Of a new file this has to come first; on one that is there it does nothing.
+    if (settings.mayShrink === true) database.exec('PRAGMA auto_vacuum = INCREMENTAL');
     database.exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = ${settings.synchronous};
       PRAGMA busy_timeout = 2000;
       PRAGMA temp_store = MEMORY;
-      PRAGMA journal_size_limit = ${64 * MiB};
+      PRAGMA journal_size_limit = ${walBytesMax};
+      PRAGMA wal_autocheckpoint = ${Math.ceil(Math.min(walBytesMax, 4 * MiB) / PAGE_BYTES)};
       PRAGMA cache_size = -${Math.ceil(settings.cacheBytes / 1024)};
     `);
     checkIntegrity(database, file);
