@@ -87,7 +87,7 @@ describe('the installed package', () => {
 
   test('holds what is published and nothing else: no sources, tests, data, or paths of the machine it was built on', () => {
     const files = installedFiles();
-    expect(files).toContain('dist/sandbox/guest/ctx.pyi');
+    expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/sandbox/guest/ctx.pyi']));
     expect(files.filter((file) => !PUBLISHED.some((pattern) => pattern.test(file)))).toEqual([]);
     expect(files.filter((file) => /(^|\/)\.|\.test\.|fixtures|__pycache__|\.(log|db|pem|key)$/.test(file))).toEqual([]);
     for (const file of files) expect(readFileSync(join(packageFolder(), file), 'utf8'), file).not.toContain(ROOT);
