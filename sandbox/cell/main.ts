@@ -46,6 +46,8 @@ function start(): void {
   if (door !== null) fatal(`this cell is not locked up: ${door}`);
   // Isolates take the process's zone: a worker's local time is UTC on every machine.
   process.env['TZ'] = 'UTC';
+  // A service manager may signal every process of a service: the node ends in order, and its cells with it.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   process.on('uncaughtException', (error) => fatal(`uncaught: ${error.stack ?? error.message}`));
   process.on('unhandledRejection', (reason) => fatal(`unhandled: ${reason instanceof Error ? reason.stack : reason}`));
   let cell: Cell | null = null;
