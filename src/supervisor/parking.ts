@@ -4,6 +4,7 @@
  */
 import { totalmem } from 'node:os';
 import { MiB } from '../core/limits.ts';
+import type { Due } from './worker-clock.ts';
 import type { WorkerSelf } from './worker-self.ts';
 
 const RESIDENT_BYTES = 110 * MiB;
@@ -23,7 +24,18 @@ export class Parking {
   mayPark(self: WorkerSelf, recyclable: boolean, waitMs: number, resident: () => number): boolean {
     if (self.compiled.language !== 'python' || !recyclable) return false;
     const { schedule } = self.definition.settings;
-    const longEnough = schedule.kind === 'cron' || schedule.intervalMs >= INTERVAL_MS_MIN;
-    return longEnough && waitMs > 2 * this.leadMs && resident() > this.#residentMax;
+    // Cron has no interval; how far away its next time is must do.
+    const apartMs = schedule.kind === 'cron' ? waitMs : schedule.intervalMs;
+    return apartMs >= INTERVAL_MS_MIN && waitMs > 2 * this.leadMs && resident() > this.#residentMax;
+  }
+}
+
+/** Sleeps until shortly before the slot, or until it is stopped. The calendar may jump meanwhile, and settings may change. */
+export async function sleepParked(self: WorkerSelf, first: Due, sleep: (ms: number) => Promise<void>): Promise<void> {
+  const { clock, parkLeadMs } = self.services;
+  for (let due = first; self.state === 'parked' && due.waitMs > parkLeadMs; ) {
+    const lookMs = due.lookAgain ? due.dueMono - clock.monoMs() : Number.POSITIVE_INFINITY;
+    await sleep(Math.min(lookMs, due.waitMs - parkLeadMs));
+    due = self.clock.next(self.definition.settings.schedule);
   }
 }

@@ -9,6 +9,7 @@ import { TIMEOUT_GRACE_MS } from '../core/limits.ts';
 import { Alarm } from './alarm.ts';
 import type { CellLoss } from './cell-pool.ts';
 import { loadSpec } from './load-spec.ts';
+import { sleepParked } from './parking.ts';
 import { Probation } from './probation.ts';
 import { readSavedState } from './saved-state.ts';
 import { type OpenResult, type RunResult, Session } from './session.ts';
@@ -249,8 +250,7 @@ export class WorkerLife {
     if (self.services.mayPark(self, this.recyclable, due.waitMs)) {
       this.#dropSession('parked');
       self.to('parked', null);
-      await this.#sleep(Math.max(0, due.waitMs - self.services.parkLeadMs));
-      return;
+      return sleepParked(self, due, (ms) => this.#sleep(ms));
     }
     const why = await this.#alarm.until(due.dueMono);
     if (!session.alive && this.#ending === null) return self.to('recovering', self.reason);
