@@ -132,6 +132,11 @@ def _end_progress(self, future=None):
     self._in_progress -= 1
 
 
+def _print_nothing(kind, error, trace):
+    """Pyodide prints every exception that leaves a task, to have its text for JavaScript. There nobody reads it, and who waits
+    for the task gets the exception itself."""
+
+
 def _sleep(seconds, /):
     """time.sleep: the worker waits, its thread does not."""
     if not seconds >= 0:
@@ -181,7 +186,6 @@ def _before_snapshot():
     _builtins.__import__ = _import
     _sys.meta_path.insert(0, _finder)
     _sys.meta_path[:] = [finder for finder in _sys.meta_path if type(finder).__name__ != "JsFinder"] + [_Missing()]
-    _sys.excepthook = _sys.__excepthook__
     _time.sleep = _sleep
     _asyncio.run = _asyncio_run
     _WebLoop.create_task = _create_task
@@ -204,6 +208,8 @@ def _connect(bridge, spec_json):
         _before_snapshot()
     spec = _json.loads(spec_json)
     _hide_javascript()
+    # Not before the snapshot: the boot sets its own after it.
+    _sys.excepthook = _print_nothing
     # Looked up once: each look-up would make an object on either side.
     _bridge = _types.SimpleNamespace(**{name: getattr(bridge, name) for name in _BRIDGE})
     _depth_max = spec["depth"]

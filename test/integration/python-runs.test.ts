@@ -59,6 +59,26 @@ def on_error(ctx, error):
     expect([guest.value('cleaned'), guest.value('cancelled')]).toEqual([true, true]);
   });
 
+  it('tells an exception of an async function or of a task once, and logs nothing of it by itself', async () => {
+    const guest = await loaded(`
+import asyncio
+async def bad():
+    raise KeyError("BTC")
+async def tick(ctx):
+    await asyncio.sleep(0)
+    await bad()
+async def on_error(ctx, error):
+    await asyncio.gather(bad(), asyncio.create_task(bad()))
+def setup(ctx):
+    asyncio.run(bad())
+`);
+    for (const fn of ['tick', 'on_error', 'setup'] as const) {
+      const { error } = await guest.run(fn);
+      expect(error).toMatchObject({ name: 'KeyError', stack: expect.stringContaining('in bad') });
+    }
+    expect(guest.logs).toEqual([]);
+  });
+
   it('makes the exception of a forgotten task the error of the tick', async () => {
     const guest = await loaded(`
 import asyncio
