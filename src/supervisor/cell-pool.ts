@@ -5,8 +5,13 @@
  */
 import { type Backend, type FromCell, GUEST_NOT_MADE, type LoadSpec, type ToCell } from '../../sandbox/protocol.ts';
 import { RuntimeError } from '../core/errors.ts';
+import { MEMORY_BYTES_DEFAULT } from '../core/limits.ts';
 import type { CellStatus, RuntimeEvents } from '../runtime.ts';
+import { type Blame, type CellLoss, lossesOf } from './cell-loss.ts';
 import { type CellLaunch, CellProcess } from './cell-process.ts';
+import { OomWatch } from './oom-watch.ts';
+
+export type { CellLoss } from './cell-loss.ts';
 
 export type CellPurpose = 'shared' | 'dedicated' | 'probation';
 
@@ -15,17 +20,8 @@ export interface PlaceRequest {
   readonly backend: Backend;
   readonly purpose: CellPurpose;
   readonly spec: LoadSpec;
-}
-
-/** Why a sandbox was lost with its cell. */
-export interface CellLoss {
-  readonly reason: string;
-  /** It was running when the cell died, or a report named it. */
-  readonly suspect: boolean;
-  /** Nobody else can have done it: it died alone or was named. */
-  readonly culprit: boolean;
-  /** Of a named culprit: what it did. */
-  readonly cause: 'memory' | 'timeout' | 'crash';
+  /** {@link CellLoss.killed} of the loss that brought it into probation. */
+  readonly killedBefore?: boolean;
 }
 
 export type SandboxMessage = Extract<FromCell, { readonly incarnation: number }>;
@@ -55,9 +51,6 @@ export interface SandboxHandle {
   killCell(reason: string, blame: Blame): void;
 }
 
-/** Who answers for a cell that is killed on purpose: this sandbox (and what for), whoever runs in it, or nobody. */
-export type Blame = 'timeout' | 'crash' | 'suspects' | 'nobody';
-
 export interface CellPoolOptions {
   readonly launch: (backend: Backend) => CellLaunch;
   /** The first message to a cell. */
@@ -69,12 +62,17 @@ export interface CellPoolOptions {
   /** Growth allowed beyond the measured start and what each worker may keep. */
   readonly growthBytes: number;
   readonly onEvent: (event: RuntimeEvents['cell']) => void;
+  /** Default: {@link OomWatch} asks the kernel. */
+  readonly oomKills?: () => number | null;
 }
 
 interface Seat {
   readonly sandbox: number;
   readonly incarnation: number;
   readonly listener: SandboxListener;
+  /** What it may keep before that counts as growth of its cell. */
+  readonly allowanceBytes: number;
+  readonly killedBefore: boolean;
   /** Its load was sent; before that a lost cell is a failed placement, not a loss. */
   placed: boolean;
   running: boolean;
@@ -91,8 +89,11 @@ interface Cell {
   settleReady: (error: RuntimeError | null) => void;
   isReady: boolean;
   lastSeat: number;
-  /** Most workers at once: memory that they gave back is not returned to the system at once. */
-  peakSeats: number;
+  allowanceBytes: number;
+  /** The most that its workers were allowed at once: memory that they gave back is not returned to the system at once. */
+  peakAllowanceBytes: number;
+  /** Who ran since memory was last measured. */
+  readonly ranLately: Set<Seat>;
   baseRss: number;
   rssBytes: number;
   idleTimer: NodeJS.Timeout | null;
@@ -112,6 +113,8 @@ const STUCK = {
 const READY_TIMEOUT_MS = 30_000;
 const IDLE_MS = 5_000;
 const SAMPLE_MS = 100;
+/** Samples from one look at the kernel's count to the next. */
+const SAMPLES_PER_LOOK = 10;
 /** What one resident worker may cost a cell before it counts as growth. */
 const BASE_PER_WORKER: Readonly<Record<Backend, number>> = { isolate: 4 * 1024 * 1024, pyodide: 160 * 1024 * 1024 };
 
@@ -119,13 +122,16 @@ export class CellPool {
   readonly #options: CellPoolOptions;
   readonly #cells = new Set<Cell>();
   readonly #slotsTotal: number;
+  readonly #oom: OomWatch;
   #incarnation = 0;
+  #samples = 0;
   #sampler: NodeJS.Timeout | null = null;
   #closing = false;
 
   constructor(options: CellPoolOptions, slotsTotal: number) {
     this.#options = options;
     this.#slotsTotal = slotsTotal;
+    this.#oom = new OomWatch(options.oomKills);
   }
 
   /**
@@ -140,12 +146,15 @@ export class CellPool {
       sandbox: ++cell.lastSeat,
       incarnation: ++this.#incarnation,
       listener,
+      allowanceBytes: allowanceOf(request),
+      killedBefore: request.killedBefore ?? false,
       placed: false,
       running: false,
       named: null,
     };
     cell.seats.set(seat.sandbox, seat);
-    cell.peakSeats = Math.max(cell.peakSeats, cell.seats.size);
+    cell.allowanceBytes += seat.allowanceBytes;
+    cell.peakAllowanceBytes = Math.max(cell.peakAllowanceBytes, cell.allowanceBytes);
     if (cell.idleTimer !== null) clearTimeout(cell.idleTimer);
     cell.idleTimer = null;
     if (!cell.isReady) {
@@ -170,6 +179,7 @@ export class CellPool {
       unload: () => {
         if (cell.seats.get(seat.sandbox) !== seat) return;
         cell.seats.delete(seat.sandbox);
+        cell.allowanceBytes -= seat.allowanceBytes;
         cell.process.send({ kind: 'unload', ...address });
         this.#stopWhenIdle(cell);
       },
@@ -254,7 +264,9 @@ export class CellPool {
       },
       isReady: false,
       lastSeat: 0,
-      peakSeats: 0,
+      allowanceBytes: 0,
+      peakAllowanceBytes: 0,
+      ranLately: new Set(),
       baseRss: 0,
       rssBytes: 0,
       idleTimer: null,
@@ -315,6 +327,7 @@ export class CellPool {
     switch (message.kind) {
       case 'started':
         seat.running = true;
+        cell.ranLately.add(seat);
         break;
       case 'settled':
       case 'ended':
@@ -336,17 +349,13 @@ export class CellPool {
     const lost = [...cell.seats.values()].filter((seat) => seat.placed);
     cell.seats.clear();
     this.#report(cell, cell.ending ? 'ended' : 'lost', reason, lost.length);
-    const named = lost.some((seat) => seat.named !== null);
-    const running = lost.filter((seat) => seat.running);
-    const told = withoutPaths(reason);
-    for (const seat of lost) {
-      const suspect = named ? seat.named !== null : seat.running;
-      // Memory was taken over time, and a cell that hangs keeps what ended in it to itself: who runs when it is killed need
-      // not be who did it, unless nobody else is there.
-      const alone = (cell.cause === 'crash' ? running : lost).length === 1;
-      const culprit = seat.named !== null || (suspect && alone && !fromOutside && !cell.blameless);
-      seat.listener.onLost({ reason: told, suspect, culprit, cause: seat.named ?? cell.cause });
-    }
+    const { purpose, cause, blameless } = cell;
+    const oomKill = fromOutside && this.#oom.rose();
+    const losses = lossesOf(
+      { reason, purpose, cause, blameless, fromOutside, oomKill },
+      lost.map((seat) => ({ ...seat, ranLately: cell.ranLately.has(seat) })),
+    );
+    for (const [i, seat] of lost.entries()) seat.listener.onLost(losses[i] as CellLoss);
     this.#shareSlots();
     this.#goneListeners.get(cell)?.();
   }
@@ -361,11 +370,14 @@ export class CellPool {
   }
 
   #sample(): void {
+    if (++this.#samples % SAMPLES_PER_LOOK === 0) this.#oom.look();
     for (const cell of this.#cells) {
       cell.rssBytes = cell.process.rssBytes();
       if (!cell.isReady) continue;
-      const budget = cell.baseRss + this.#options.growthBytes + cell.peakSeats * BASE_PER_WORKER[cell.backend];
-      if (cell.rssBytes > budget) {
+      const budget = cell.baseRss + this.#options.growthBytes + cell.peakAllowanceBytes;
+      if (cell.rssBytes <= budget) {
+        for (const seat of cell.ranLately) if (!seat.running) cell.ranLately.delete(seat);
+      } else if (cell.cause !== 'memory') {
         const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
         cell.cause = 'memory';
         cell.process.kill(`it used ${mebibytes(cell.rssBytes)}; its budget was ${mebibytes(budget)}`);
@@ -378,8 +390,8 @@ export class CellPool {
   }
 }
 
-/** SECURITY: workers are told why their cell was lost; what that says of the host stays with the operator. */
-function withoutPaths(reason: string): string {
-  const first = reason.split('\n', 1)[0] as string;
-  return first.replaceAll(/(?:file:\/\/)?(?:\/|\b[A-Za-z]:\\)[^\s'"():]+/g, '…').slice(0, 500);
+/** A limit that was raised is a promise: using it must not cost the worker its cell. */
+function allowanceOf({ backend, spec }: PlaceRequest): number {
+  const raised = spec.limits.memoryBytes - MEMORY_BYTES_DEFAULT[spec.language];
+  return BASE_PER_WORKER[backend] + Math.max(0, raised);
 }

@@ -15,7 +15,8 @@ import {
   type StreamEntry,
 } from '../../sandbox/protocol.ts';
 import type { Clock } from '../core/clock.ts';
-import type { CellLoss, CellPool, PlaceRequest, SandboxHandle, SandboxMessage, SandboxOrder } from './cell-pool.ts';
+import type { CellLoss } from './cell-loss.ts';
+import type { CellPool, PlaceRequest, SandboxHandle, SandboxMessage, SandboxOrder } from './cell-pool.ts';
 
 export interface RunResult {
   readonly outcome: RunOutcome | 'cell-lost';
@@ -314,6 +315,12 @@ function verdict(loss: CellLoss): Pick<RunResult, 'outcome' | 'error'> {
   }
 }
 
-const GIVEN_UP: CellLoss = { reason: 'the worker was stopped', suspect: false, culprit: false, cause: 'crash' };
+const GIVEN_UP: CellLoss = {
+  reason: 'the worker was stopped',
+  suspect: false,
+  culprit: false,
+  cause: 'crash',
+  killed: false,
+};
 
 const NOT_RUN: RunResult = { outcome: 'cancelled', error: null, durationMs: 0, cpuMs: 0, intact: false, loss: null };

@@ -54,11 +54,6 @@ export class WorkerLife {
     return this.#session?.cellPid ?? null;
   }
 
-  /** For how long it has waited beyond what it meant to, ms; 0 while anything runs or is in time. */
-  get overdueMs(): number {
-    return this.#alarm.overdueMs;
-  }
-
   get ending(): 'stop' | 'suspend' | null {
     return this.#ending;
   }
@@ -88,8 +83,10 @@ export class WorkerLife {
     this.#alarm.wake('changed');
   }
 
-  checkOverdue(): void {
+  /** Ends a run that is long overdue. Returns for how long a wait is, ms; 0 while anything runs. */
+  checkOverdue(): number {
     this.#session?.checkOverdue();
+    return this.#alarm.overdueMs;
   }
 
   async live(): Promise<void> {
@@ -143,7 +140,7 @@ export class WorkerLife {
         request: {
           workspace: self.definition.workspace,
           backend: self.compiled.language === 'python' ? 'pyodide' : 'isolate',
-          purpose: this.#probation.purpose(self.definition.settings.isolation),
+          ...this.#probation.place(self.definition.settings.isolation),
           spec: loadSpec(self.definition, self.compiled, self.services.dispatcher, state),
         },
         signal: this.#opening.signal,
@@ -344,7 +341,8 @@ export class WorkerLife {
       if (this.#ending === null) this.#self.to('recovering', result.error?.message ?? null);
       return;
     }
-    if (result.outcome === 'ok' && this.recyclable && this.#probation.endIfOver()) this.#reload = 'probation is over';
+    // One that would lose what its setup bound stays where it is; its next sandbox is among the others again.
+    if (result.outcome === 'ok' && this.#probation.endIfOver() && this.recyclable) this.#reload = 'probation is over';
   }
 
   #onEntries(entries: readonly StreamEntry[], session: Session): void {
@@ -367,6 +365,7 @@ export class WorkerLife {
   #onIdleLoss(loss: CellLoss, session: Session): void {
     if (this.#session !== session) return;
     this.#probation.judge(loss);
+    if (loss.culprit) this.#self.calls.log('error', `Its process was ended between two ticks: ${loss.reason}.`, null);
     this.#cause = 'cell-lost';
     this.#alarm.wake('lost');
   }

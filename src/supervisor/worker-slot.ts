@@ -96,8 +96,7 @@ export class WorkerSlot {
   /** Called every few seconds: repairs what should not happen. */
   reconcile(): void {
     const { self } = this;
-    this.#life?.checkOverdue();
-    const overdueMs = this.#life?.overdueMs ?? 0;
+    const overdueMs = this.#life?.checkOverdue() ?? 0;
     if (overdueMs < patienceMs(self.definition.settings.schedule)) return;
     const text = `worker ${self.id} (${self.state}) was overdue by ${Math.round(overdueMs)} ms and was woken`;
     self.services.log('warn', text, { worker: self.id });

@@ -57,7 +57,7 @@ export class ScriptedPool extends CellPool {
       },
       killCell: (reason) => {
         gone = true;
-        listener.onLost({ reason, suspect: true, culprit: false, cause: 'timeout' });
+        listener.onLost({ reason, suspect: true, culprit: false, cause: 'timeout', killed: false });
       },
     };
   }

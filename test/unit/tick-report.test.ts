@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CellLoss } from '../../src/supervisor/cell-pool.ts';
+import type { CellLoss } from '../../src/supervisor/cell-loss.ts';
 import type { RunResult } from '../../src/supervisor/session.ts';
 import { describeError, failureLine, isBlamed, tickRecord } from '../../src/supervisor/tick-report.ts';
 
@@ -7,7 +7,7 @@ const OK: RunResult = { outcome: 'ok', error: null, durationMs: 2, cpuMs: 1, int
 const error = { name: 'TypeError', message: 'x is not a function', stack: '' };
 const failed = (outcome: RunResult['outcome']): RunResult => ({ ...OK, outcome, error });
 const lost = (culprit: boolean): RunResult => {
-  const loss: CellLoss = { reason: 'it was ended by SIGKILL', suspect: true, culprit, cause: 'crash' };
+  const loss: CellLoss = { reason: 'it was ended by SIGKILL', suspect: true, culprit, cause: 'crash', killed: false };
   return { ...failed('cell-lost'), intact: false, loss };
 };
 
