@@ -43,8 +43,11 @@ const GUEST_MODULE = 'tick_runtime';
 
 const globals = globalThis as unknown as Record<string, unknown>;
 
+/** Before any file of Pyodide is evaluated. */
 export function openShell(seed: Uint8Array): Shell {
-  return createShell(globals, seed);
+  const shell = createShell(globals, seed);
+  openWasm(globals, () => shell.mainModule);
+  return shell;
 }
 
 /** `final` closes the doors: no more snapshot can be made, and user code may come. */
@@ -56,7 +59,7 @@ export async function bootPyodide(shell: Shell, parts: BootParts, final: boolean
   const placeholder = new Uint8Array(1);
   shell.files.set(WASM_PATH, placeholder);
   shell.files.set(STDLIB_PATH, parts.stdlib);
-  openWasm(globals, parts.wasm);
+  shell.mainModule = parts.wasm;
   let snapshot = parts.snapshot === null ? null : readSnapshot(parts.snapshot);
   let createModule: CreateModule | null = parts.createModule;
   try {

@@ -14,6 +14,8 @@ export interface Shell {
   readonly entropy: Entropy;
   /** What Pyodide reads by path. */
   readonly files: Map<string, Uint8Array>;
+  /** The compiled WebAssembly module that stands behind one of the files; only for the boot. */
+  mainModule: object | null;
   /** Gets every line that Pyodide itself writes. */
   onLine: (level: 'info' | 'warn', line: string) => void;
   /** Delays longer than 0 ms; before it is set they end at once. */
@@ -120,11 +122,13 @@ export function createShell(global: Globals, seed: Uint8Array): Shell {
   const shell: Shell = {
     entropy,
     files,
+    mainModule: null,
     onLine: () => undefined,
     timers: null,
     close() {
       for (const name of Object.keys(temporary)) delete global[name];
       files.clear();
+      shell.mainModule = null;
     },
   };
   return shell;

@@ -21,14 +21,15 @@ interface WasmApi {
 const TABLE_GROWTH_MAX = 16_384;
 
 /**
- * Asynchronous compilation never settles in an isolate (isolated-vm issue 308): the same signatures, done synchronously.
- * The main module comes compiled from the cell, which compiles it once for all sandboxes.
+ * Asynchronous compilation settles in an isolate only while something else happens to enter it (isolated-vm issue 308): the
+ * same signatures, done synchronously. Pyodide's loader compiles a small module as soon as it is evaluated, so this comes
+ * before. The main module comes compiled from the cell, which compiles it once for all sandboxes; it is asked for later.
  */
-export function openWasm(global: Record<string, unknown>, mainModule: object): void {
+export function openWasm(global: Record<string, unknown>, mainModule: () => object | null): void {
   const wasm = global['WebAssembly'] as WasmApi;
   const { Module, Instance } = wasm;
   // Pyodide's loader reads a one-byte file in its place, which no other module is.
-  const compile = (bytes: Bytes): object => (bytes.byteLength === 1 ? mainModule : new Module(bytes));
+  const compile = (bytes: Bytes): object => (bytes.byteLength === 1 ? mainModule() : null) ?? new Module(bytes);
   wasm['compile'] = async (bytes: Bytes) => compile(bytes);
   wasm['instantiate'] = async (source: Bytes | object, imports?: object) => {
     if (source instanceof Module) return new Instance(source, imports);

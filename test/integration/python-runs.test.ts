@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ivm } from '../../sandbox/isolate/ivm.ts';
 import { PythonImage } from '../../sandbox/pyodide/boot.ts';
 import { LIMITS, preparePython, useGuests } from '../support/python-harness.ts';
 
@@ -199,6 +200,18 @@ def tick(ctx):
     const guest = await loaded(CODE);
     await guest.run('tick', { world: { nowMs: 1_700_000_000_500 } });
     expect(guest.value('t')).toEqual([1_700_000_000.5, '2023-11-14T22:13:20.500000+00:00']);
+  });
+});
+
+describe('the boot of a Python guest', () => {
+  it('never waits for a compilation in the background, which may end when nothing enters the isolate any more', async () => {
+    const { image } = await preparePython();
+    const isolate = new ivm.Isolate({ memoryLimit: 128 });
+    const context = await isolate.createContext();
+    await context.eval(`WebAssembly.compile = WebAssembly.instantiate = () => new Promise(() => {})`);
+    const driver = await image.boot(isolate, context, LIMITS.memoryBytes);
+    expect(driver.typeof).toBe('object');
+    isolate.dispose();
   });
 });
 
