@@ -125,6 +125,9 @@ function createPythonDriver(pyodide: Pyodide, shell: Shell): Driver {
   };
 }
 
+/** What V8 says when it has no memory for a buffer: files of Python are such buffers, outside of the interpreter's own memory. */
+const NO_BUFFER = /^(Array buffer allocation failed|Invalid (typed array|array buffer) length)/;
+
 /** Not a Python exception: the interpreter itself broke (its memory, its stack). The sandbox must be thrown away. */
 function describeBreakage(thrown: unknown): GuestError {
   const error = thrown as Partial<Error> | null;
@@ -136,6 +139,8 @@ function describeBreakage(thrown: unknown): GuestError {
     }
   };
   const message = read(() => error?.message ?? thrown, 'unknown');
+  if (read(() => error?.name, '') === 'RangeError' && NO_BUFFER.test(message))
+    return { name: 'MemoryError', message: 'There is no memory left, for a file or for a buffer.', stack: '' };
   return {
     name: 'InterpreterError',
     message: cut(`The Python interpreter stopped working: ${message}`, MESSAGE_CHARS),
