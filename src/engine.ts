@@ -164,9 +164,7 @@ class Engine implements Runtime {
     this.#phase = 'stopping';
     if (parts !== null) {
       const grace = options.now === true ? 0 : (options.graceMs ?? STOP_GRACE_MS);
-      const cancelTimer = this.#clock.after(grace, () => parts.registry.cancelAll());
-      await parts.registry.suspendAll(grace + STOP_GRACE_MS);
-      cancelTimer();
+      await parts.registry.suspendAll(grace);
       await parts.records.flush();
     }
     await this.#cleanup.closeAll();

@@ -173,7 +173,10 @@ export interface RuntimeEvents {
 export interface Runtime {
   /** Opens the stores, locks the data folder and goes on with every worker that was running. */
   start(): Promise<void>;
-  /** No new ticks; ticks in flight get up to `graceMs` (10,000); state is committed; cells end. `now` cuts the grace. */
+  /**
+   * No new ticks; ticks in flight get up to `graceMs` (10,000); state is committed; cells end. `now` cuts the grace. A store that is
+   * away is waited for within the grace only, one that does not answer 3 s longer; a log line says whose changes are not stored.
+   */
   stop(options?: { readonly graceMs?: number; readonly now?: boolean }): Promise<void>;
   /**
    * Adds a worker or gives it new code and settings; its state stays. Rejects with CODE_INVALID and keeps what was there

@@ -12,6 +12,7 @@ import { checkOptions, resolveSettings, resolveWorker } from '../workers/resolve
 import { parseHead, type WorkerHead } from './head.ts';
 import { Ledger } from './ledger.ts';
 import type { SlotServices } from './slot-services.ts';
+import { suspendAll } from './suspend-all.ts';
 import { tryLoading } from './try-loading.ts';
 import { WorkerSlot } from './worker-slot.ts';
 
@@ -42,6 +43,7 @@ export class WorkerRegistry {
   /** Known to the store, but nobody has deployed them to this process yet. */
   readonly #dormant = new Map<WorkerId, WorkerHead>();
   readonly #queues = new Map<WorkerId, Promise<unknown>>();
+  readonly #hurry = Promise.withResolvers<void>();
 
   constructor(options: RegistryOptions) {
     this.#o = options;
@@ -143,19 +145,16 @@ export class WorkerRegistry {
     for (const slot of this.#slots.values()) slot.reconcile();
   }
 
+  /** Cuts every run in flight, and the grace of {@link suspendAll}. */
   cancelAll(): void {
+    this.#hurry.resolve();
     for (const slot of this.#slots.values()) slot.cancel();
   }
 
-  /** Ends every life but not the wish to run; gives up waiting after `limitMs`. */
-  async suspendAll(limitMs: number): Promise<void> {
-    const all = Promise.all([...this.#slots.values()].map((slot) => slot.end('suspend', false)));
-    let cancelTimer: () => void = () => undefined;
-    const limit = new Promise<void>((resolve) => {
-      cancelTimer = this.#o.services.clock.after(limitMs, resolve);
-    });
-    await Promise.race([all, limit]);
-    cancelTimer();
+  /** Ends every life but not the wish to run. */
+  async suspendAll(graceMs: number): Promise<void> {
+    const { clock, log } = this.#o.services;
+    await suspendAll({ slots: [...this.#slots.values()], clock, log, graceMs, hurry: this.#hurry.promise });
     for (const slot of this.#slots.values()) slot.self.ledger.close(new RuntimeError('STOPPED', 'The engine stopped.'));
   }
 
