@@ -1,11 +1,11 @@
 /**
  * Types of a worker in JavaScript or TypeScript.
  *
- * TypeScript: `import type { Ctx } from './ctx';`
- * JavaScript: `@param {import('./ctx').Ctx} ctx` in a JSDoc comment.
+ * TypeScript: `import type { Ctx } from './ctx.js';`
+ * JavaScript: `@param {import('./ctx.js').Ctx} ctx` in a JSDoc comment.
  *
  * `ctx.state` (except `flush`), `ctx.log` and `ctx.worker` answer at once; everything else returns a promise. Capabilities
- * that a platform adds are declared by merging: `declare module './ctx' { interface Ctx { mine: … } }`; for the names that {@link Ctx}
+ * that a platform adds are declared by merging: `declare module './ctx.js' { interface Ctx { mine: … } }`; for the names that {@link Ctx}
  * knows already (`telegram`, …) it is `interface Adapters { telegram: … }`.
  */
 
@@ -164,7 +164,7 @@ export interface NotConnected {
 
 /**
  * Empty by itself. A platform that supplies an adapter under a known name declares it here:
- * `declare module './ctx' { interface Adapters { telegram: { send(text: string): Promise<void> } } }`.
+ * `declare module './ctx.js' { interface Adapters { telegram: { send(text: string): Promise<void> } } }`.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: made to be merged into.
 export interface Adapters {}
@@ -243,20 +243,29 @@ declare global {
   /** Base64 of characters up to U+00FF. */
   function btoa(data: string): string;
   function atob(data: string): string;
-  class TextEncoder {
-    readonly encoding: 'utf-8';
+  interface TextEncoder {
+    readonly encoding: string;
     encode(text?: string): Uint8Array<ArrayBuffer>;
     encodeInto(text: string, target: Uint8Array): { read: number; written: number };
   }
-  class TextDecoder {
-    constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
+  interface TextDecoder {
     readonly encoding: string;
-    decode(bytes?: ArrayBuffer | ArrayBufferView, options?: { stream?: boolean }): string;
+    decode(bytes?: ArrayBufferLike | ArrayBufferView, options?: { stream?: boolean }): string;
   }
+  // Where the types of browsers are loaded as well, theirs: a variable is declared twice with one type only.
+  var TextEncoder: typeof globalThis extends { onmessage: unknown; TextEncoder: infer Theirs }
+    ? Theirs
+    : new () => TextEncoder;
+  var TextDecoder: typeof globalThis extends { onmessage: unknown; TextDecoder: infer Theirs }
+    ? Theirs
+    : new (
+        label?: string,
+        options?: { fatal?: boolean; ignoreBOM?: boolean },
+      ) => TextDecoder;
   interface Crypto {
     /** Fills the view, at most 65,536 bytes at once, and returns it. */
     getRandomValues<T extends ArrayBufferView>(view: T): T;
-    randomUUID(): string;
+    randomUUID(): `${string}-${string}-${string}-${string}-${string}`;
   }
   /** Cryptographic randomness; a run with a supplied seed follows that instead. */
   var crypto: Crypto;

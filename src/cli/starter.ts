@@ -56,7 +56,7 @@ def on_error(ctx: Ctx, error):
     ctx.log.error(f"that went wrong: {error}")
 `;
 
-const DICE_TS = `import type { Ctx } from './ctx';
+const DICE_TS = `import type { Ctx } from './ctx.js';
 
 /** A worker in TypeScript: it rolls a die and keeps how often each number came. */
 export function tick(ctx: Ctx) {

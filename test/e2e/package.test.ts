@@ -140,15 +140,20 @@ describe('the installed package', () => {
     await runCli(['init', 'typed'], { cwd: project.folder, script: project.runtime });
     await runCli(['types', 'typed/workers'], { cwd: project.folder, script: project.runtime });
     const nodenext = { compilerOptions: { ...COMPILER_OPTIONS, module: 'nodenext' }, files: ['consumer.ts'] };
-    const bundled = { compilerOptions: { ...COMPILER_OPTIONS, module: 'preserve' }, include: ['workers'] };
+    // A first folder's own project may be anything: also one that knows browsers, and checks declarations.
+    const { lib: _, skipLibCheck: __, ...plain } = COMPILER_OPTIONS;
+    const inModule = (module: string) =>
+      JSON.stringify({ compilerOptions: { ...plain, module }, include: ['workers'] });
     writeFiles(project.folder, {
       'consumer.ts': CONSUMER,
       'tsconfig.json': JSON.stringify(nodenext),
-      'typed/tsconfig.json': JSON.stringify(bundled),
+      'typed/package.json': '{"type":"module"}',
+      'typed/tsconfig.json': inModule('nodenext'),
+      'typed/bundler.json': inModule('preserve'),
     });
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-    for (const folder of ['.', 'typed'])
-      expect(await run(process.execPath, [tsc, '-p', folder], project.folder)).toBe('');
+    for (const path of ['.', 'typed', 'typed/bundler.json'])
+      expect(await run(process.execPath, [tsc, '-p', path], project.folder)).toBe('');
   });
 
   // As pnpm lays them out. Cells may read their own packages only, and Node checks the name it reads by.

@@ -1,5 +1,5 @@
 /** Asks web sites whether they are up and keeps how often they were. Settings (ctx.params): sites, name → URL. */
-// Beside your own workers, `npx runtime types` writes this file: import type { Ctx } from './ctx';
+// Beside your own workers, `npx runtime types` writes this file: import type { Ctx } from './ctx.js';
 import type { Ctx } from '../../../sandbox/guest/ctx.d.ts';
 import { EMPTY, type History, percent, record } from './history.ts';
 
