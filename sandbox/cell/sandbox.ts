@@ -204,16 +204,16 @@ export class Sandbox {
     this.#readRing();
     if (run === null) return;
     if (this.#guest?.disposed !== true) this.#guest?.ring.rewind();
+    // Also where the order came when the slice was as good as over: its guest is gone, and nothing else would end the run.
+    if (run.phase === 'cancelled') return this.#finish('cancelled', false);
     switch (end.kind) {
       case 'threw':
         run.error ??= end.error;
         break;
       case 'terminated':
-        return this.#finish(run.phase === 'cancelled' ? 'cancelled' : 'timeout', this.language === 'javascript');
-      case 'disposed': {
-        const overdue = run.leftMs(performance.now()) <= 0;
-        return this.#finish(run.phase === 'cancelled' ? 'cancelled' : overdue ? 'timeout' : 'memory', false);
-      }
+        return this.#finish('timeout', this.language === 'javascript');
+      case 'disposed':
+        return this.#finish(run.leftMs(performance.now()) <= 0 ? 'timeout' : 'memory', false);
       case 'returned':
         break;
     }
