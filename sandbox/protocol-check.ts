@@ -52,6 +52,7 @@ export function isEntry(value: unknown): value is StreamEntry {
   if (!Array.isArray(value)) return false;
   switch (value[0]) {
     case 's':
+    case 'v':
       return typeof value[1] === 'string' && typeof value[2] === 'string';
     case 'd':
       return typeof value[1] === 'string';
@@ -65,7 +66,10 @@ export function isEntry(value: unknown): value is StreamEntry {
       );
     case 'n':
     case 'f':
+    case 'b':
       return isCount(value[1]);
+    case 'w':
+      return isCount(value[1]) && (value[2] === null || isCount(value[2]));
     case 'q':
       return isCount(value[1]) && isText(value[2]) && typeof value[3] === 'string';
     default:

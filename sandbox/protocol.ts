@@ -149,6 +149,8 @@ export type ToCell =
       readonly message: string;
       readonly heldMs?: number;
     } & Address)
+  /** Say everything that the guest's state holds, as entries of its stream: behind what it does now, whether a run waits or not. */
+  | ({ readonly kind: 'dump'; readonly dump: number } & Address)
   /** End the run in flight now, as `stopped`. */
   | ({ readonly kind: 'cancel'; readonly run: number } & Address)
   | ({ readonly kind: 'unload' } & Address);
@@ -202,6 +204,8 @@ export interface LoadReport {
  * - `['s', key, json]` set, `['d', key]` delete
  * - `['l', level, text, fields JSON or null, guest time ms]` a log line; `['n', count]` lines dropped by the rate limit
  * - `['q', call, 'adapter.method', args JSON]` a capability call; `['f', call]` `state.flush` (answered by the node)
+ * - `['b', dump]` its whole state begins; `['v', key, json]` one key of it; `['w', dump, keys]` it was whole, with that many
+ *   keys; null instead of the number: it will not become whole. What was written before is in it, and nothing that comes later
  */
 export type StreamEntry =
   | readonly ['s', string, string]
@@ -209,14 +213,18 @@ export type StreamEntry =
   | readonly ['l', LogLevel, string, string | null, number]
   | readonly ['n', number]
   | readonly ['q', number, string, string]
-  | readonly ['f', number];
+  | readonly ['f', number]
+  | readonly ['b', number]
+  | readonly ['v', string, string]
+  | readonly ['w', number, number | null];
 
 /**
  * What a guest writes into its ring, each as a length (two UTF-16 units, low first) and text:
- * - `s<key length>:<key><json>` and `d<key>`: state; `j<JSON>`: one of {@link RingEvent}; `k`: the run ended well.
+ * - `s<key length>:<key><json>` and `d<key>`: state; `v<key length>:<key><json>`: one key of the whole state; `j<JSON>`: one of
+ *   {@link RingEvent}; `k`: the run ended well.
  */
 export type RingEvent =
-  | Exclude<StreamEntry, readonly ['s', string, string] | readonly ['d', string]>
+  | Exclude<StreamEntry, readonly ['s' | 'v', string, string] | readonly ['d', string]>
   /** Several keys at once, never torn apart: the cell takes the whole entry or nothing. */
   | readonly ['u', readonly (readonly [string, string])[]]
   /** A timer: the cell answers it after so many milliseconds; a negative number takes it back. */

@@ -59,6 +59,8 @@ export class Cell implements SandboxHost {
         return sandbox.answer({ entry: 'refuse', args: [message.call, message.code, message.message] });
       case 'hold':
         return sandbox.hold(message.run);
+      case 'dump':
+        return sandbox.dump(message.dump);
       case 'cancel':
         return sandbox.cancel(message.run);
       case 'unload':

@@ -1,6 +1,6 @@
 /**
  * From a guest's ring entries to what the node gets. Writes to the same key are merged until something must see them (a
- * call, a flush, the end), so a loop that writes one key a million times costs the node one change.
+ * call, a flush, the end, the whole state), so a loop that writes one key a million times costs the node one change.
  */
 import type { GuestError, LoadReport, StreamEntry } from '../protocol.ts';
 import { isEntry, isError, isReport } from '../protocol-check.ts';
@@ -39,6 +39,12 @@ export class EntryCollector {
         this.#change(entry.slice(colon + 1, keyEnd), entry.slice(keyEnd));
         return;
       }
+      case 0x76: {
+        const colon = entry.indexOf(':');
+        const keyEnd = colon + 1 + Number(entry.slice(1, colon));
+        this.#out.push(['v', entry.slice(colon + 1, keyEnd), entry.slice(keyEnd)]);
+        return;
+      }
       case 0x64:
         this.#change(entry.slice(1), null);
         return;
@@ -51,6 +57,12 @@ export class EntryCollector {
       default:
         throw damaged();
     }
+  }
+
+  /** The guest could not say its whole state. */
+  dumpFailed(dump: number): void {
+    this.#settleChanges();
+    this.#out.push(['w', dump, null]);
   }
 
   /** Everything so far, in order. */
@@ -77,8 +89,23 @@ export class EntryCollector {
         if (event[1] === 'error' && isError(event[2])) return this.#onEnd({ report: null, error: event[2] });
         throw damaged();
     }
-    if (!isEntry(event) || event[0] === 's' || event[0] === 'd') throw damaged();
-    if (event[0] === 'q' || event[0] === 'f') this.#settleChanges();
+    if (!isEntry(event)) throw damaged();
+    switch (event[0]) {
+      case 's':
+      case 'd':
+      case 'v':
+        throw damaged();
+      case 'q':
+      case 'f':
+      case 'b':
+        // Whoever gets this must have seen what was written before it.
+        this.#settleChanges();
+        break;
+      case 'l':
+      case 'n':
+      case 'w':
+        break;
+    }
     this.#out.push(event);
   }
 

@@ -1,5 +1,5 @@
 /** One run of a guest (loading it, or one call of its functions) and its clock, which stands still while the node holds it. */
-import type { GuestError, LoadReport } from '../protocol.ts';
+import type { GuestError, LoadReport, RunOutcome } from '../protocol.ts';
 
 export class Run {
   readonly id: number;
@@ -37,6 +37,11 @@ export class Run {
     if (this.phase === 'running') this.#leftWhenHeld ??= Math.max(1, this.#deadline - now);
   }
 
+  /** What took so long was not the run's doing. */
+  extend(ms: number): void {
+    if (!this.held) this.#deadline += ms;
+  }
+
   resume(now: number): void {
     if (this.#leftWhenHeld === null) return;
     this.#deadline = now + this.#leftWhenHeld;
@@ -48,5 +53,27 @@ export class Run {
     this.phase = 'expired';
     this.#leftWhenHeld = null;
     this.#deadline = now + this.graceMs;
+  }
+}
+
+/** What a run that ended so is told to have thrown. */
+export function errorOf(run: Run, outcome: RunOutcome): GuestError | null {
+  switch (outcome) {
+    case 'ok':
+      return null;
+    case 'error':
+      return run.error;
+    case 'timeout': {
+      const message = `The call took longer than ${run.timeoutMs / 1_000} s and was ended.`;
+      return { name: 'TickTimeoutError', message, stack: run.error?.stack ?? '' };
+    }
+    case 'memory':
+      return {
+        name: 'MemoryError',
+        message: 'The worker used more memory than its limit.',
+        stack: run.error?.stack ?? '',
+      };
+    case 'cancelled':
+      return { name: 'CancelledError', message: 'The call was ended because the worker was stopped.', stack: '' };
   }
 }

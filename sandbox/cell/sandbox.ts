@@ -6,7 +6,7 @@
 import type { EntryPoint, GuestIsolate, SliceEnd } from '../isolate/guest-isolate.ts';
 import type { Address, FromCell, GuestError, RunOutcome } from '../protocol.ts';
 import { EntryCollector, partsOf, STREAM_CHARS } from './entries.ts';
-import { Run } from './run.ts';
+import { errorOf, Run } from './run.ts';
 
 export interface SandboxHost {
   send(message: FromCell): void;
@@ -19,11 +19,15 @@ interface Slice {
   readonly args: readonly (string | number)[];
   /** Starts a run. */
   readonly opens?: Run | ((now: number) => Run);
+  /** Asks for the whole state: belongs to no run, and outlives one that ends. */
+  readonly dump?: number;
 }
 
 /** Beyond its limit a slice may still need this long to come back before the isolate is disposed, and after that. */
 const SETTLE_MS = 1_000;
 const DISPOSED_SETTLE_MS = 200;
+/** 16 MiB of state are said in a tenth of a second. */
+const DUMP_MS = 10_000;
 /** How often a running guest's stream is read; a big one less often. */
 const DRAIN_MS = 100;
 const DRAIN_CHARS_PER_MS = 10_000;
@@ -119,6 +123,13 @@ export class Sandbox {
     this.#armDeadline();
   }
 
+  /** Behind what the guest does now. What cannot be had is said to be so. */
+  dump(dump: number): void {
+    if (this.#loaded && this.#guest?.disposed === false) return this.#push({ entry: 'dump', args: [dump], dump });
+    this.#entries.dumpFailed(dump);
+    this.#sendStream();
+  }
+
   cancel(run: number): void {
     const current = this.#run;
     if (current !== null && current.id !== run) return;
@@ -148,6 +159,7 @@ export class Sandbox {
     const slice = this.#pending.shift();
     const guest = this.#guest;
     if (slice === undefined || guest === null || guest.disposed) return;
+    if (slice.dump !== undefined) return this.#runDump(slice.dump, guest);
     const since = performance.now();
     if (slice.opens !== undefined) this.#run = slice.opens instanceof Run ? slice.opens : slice.opens(since);
     const run = this.#run;
@@ -158,6 +170,24 @@ export class Sandbox {
     const end = limitMs <= 0 ? ({ kind: 'terminated' } as const) : await guest.enter(slice.entry, slice.args, limitMs);
     this.#slice = null;
     this.#afterSlice(end);
+  }
+
+  async #runDump(dump: number, guest: GuestIsolate): Promise<void> {
+    const since = performance.now();
+    this.#disarmDeadline();
+    this.#slice = { since, limitMs: DUMP_MS, nextDrainAt: since + DRAIN_MS, disposedAt: null };
+    const end = await guest.enter('dump', [dump], DUMP_MS);
+    this.#slice = null;
+    if (this.#unloading) return this.#finishUnload();
+    this.#readRing();
+    if (!guest.disposed) guest.ring.rewind();
+    if (end.kind !== 'returned') this.#entries.dumpFailed(dump);
+    // Whatever happened here, the run did not do it.
+    if (guest.disposed && this.#run !== null) return this.#finish('cancelled', false);
+    this.#sendStream();
+    this.#host.send({ kind: 'settled', ...this.address });
+    this.#run?.extend(performance.now() - since);
+    this.#armDeadline();
   }
 
   slotReleased(): void {
@@ -236,10 +266,10 @@ export class Sandbox {
     if (run === null) return;
     this.#run = null;
     this.#clearTimers();
-    this.#pending = this.#pending.filter((slice) => slice.opens !== undefined);
+    this.#pending = this.#pending.filter((slice) => slice.opens !== undefined || slice.dump !== undefined);
     this.#sendStream();
     const now = performance.now();
-    const error = this.#errorFor(run, outcome);
+    const error = errorOf(run, outcome);
     const whole =
       (intact || (this.language === 'javascript' && outcome === 'timeout')) && this.#guest?.disposed === false;
     if (run.id === 0) {
@@ -261,27 +291,6 @@ export class Sandbox {
       this.#sendEnded(run.id, outcome, error, now - run.startedAt, cpuMs, whole);
     }
     if (!whole) this.#dispose();
-  }
-
-  #errorFor(run: Run, outcome: RunOutcome): GuestError | null {
-    switch (outcome) {
-      case 'ok':
-        return null;
-      case 'error':
-        return run.error;
-      case 'timeout': {
-        const message = `The call took longer than ${run.timeoutMs / 1_000} s and was ended.`;
-        return { name: 'TickTimeoutError', message, stack: run.error?.stack ?? '' };
-      }
-      case 'memory':
-        return {
-          name: 'MemoryError',
-          message: 'The worker used more memory than its limit.',
-          stack: run.error?.stack ?? '',
-        };
-      case 'cancelled':
-        return { name: 'CancelledError', message: 'The call was ended because the worker was stopped.', stack: '' };
-    }
   }
 
   #sendEnded(

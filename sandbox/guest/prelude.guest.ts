@@ -1,5 +1,5 @@
 /**
- * The first code in every sandbox. It owns the way out (stream.guest.ts) and hands the cell six entry points, which the
+ * The first code in every sandbox. It owns the way out (stream.guest.ts) and hands the cell its entry points, which the
  * cell calls under a time limit. User code sees none of it: what it gets is built by a language driver on {@link GuestCore}.
  *
  * A run (loading the module, or one call of setup, tick, on_error, resume) writes its end into the stream when its function
@@ -12,7 +12,7 @@ import { createJavascriptDriver } from './javascript.guest.ts';
 import { createLog, type Log } from './log.guest.ts';
 import { closeUncountedMemory, fixStackTraces } from './memory.guest.ts';
 import { max, now, parse, promiseThen, SafeError, SafePromise } from './primordials.guest.ts';
-import { createState } from './state.guest.ts';
+import { createState, type StateMap } from './state.guest.ts';
 import { createStream } from './stream.guest.ts';
 import { createWorld } from './world.guest.ts';
 
@@ -31,6 +31,8 @@ export interface GuestApi {
   deliver(call: number, json: string): void;
   refuse(call: number, code: string, message: string): void;
   expire(): void;
+  /** Says the whole state. Runs no code of the worker and takes no part in its run. */
+  dump(dump: number): void;
   /** Python: set once, before `load`. */
   useDriver(driver: Driver): void;
   /** SECURITY: JavaScript only; closes memory that the isolate's limit does not count. */
@@ -52,6 +54,7 @@ export function createGuest(
   let core: GuestCore | null = null;
   let calls: Calls | null = null;
   let log: Log | null = null;
+  let map: Pick<StateMap, 'mend' | 'dump'> | null = null;
   let info: RunInfo = NO_RUN;
   let deadline = 0;
   let supplied: GuestWorld | null = null;
@@ -81,9 +84,11 @@ export function createGuest(
     const ownLog = createLog(stream, spec.limits, world.now);
     calls = ownCalls;
     log = ownLog;
+    const { mend, dump, ...state } = createState(spec.state, spec.limits, stream);
+    map = { mend, dump };
     return {
       spec,
-      state: { ...createState(spec.state, spec.limits, stream), flush: ownCalls.flush },
+      state: { ...state, flush: ownCalls.flush },
       log: ownLog.write,
       call: ownCalls.call,
       sleep: ownCalls.sleep,
@@ -108,17 +113,19 @@ export function createGuest(
     },
     begin(orderJson) {
       const order = parse(orderJson) as RunOrder;
-      if (core === null || calls === null) throw new SafeError('begin before load');
+      if (core === null || calls === null || map === null) throw new SafeError('begin before load');
       info = order.info;
       deadline = now() + order.timeoutMs;
       supplied = order.world;
       world.use(supplied);
       calls.begin();
+      map.mend();
       enter(() => driver.run(order.fn, order.error), stream.endedWell);
     },
     deliver: (call, json) => calls?.settle(call, json),
     refuse: (call, code, message) => calls?.refuse(call, code, message),
     expire: () => calls?.expire(),
+    dump: (dump) => map?.dump(dump),
     useDriver(other) {
       driver = other;
     },

@@ -16,7 +16,12 @@ import {
 } from './primordials.guest.ts';
 import type { Stream } from './stream.guest.ts';
 
-export type StateMap = Omit<GuestCore['state'], 'flush'>;
+export interface StateMap extends Omit<GuestCore['state'], 'flush'> {
+  /** Does again what was cut short between stream and map, so that both say the same. Before every entry that goes on with it. */
+  mend(): void;
+  /** Says all of it, in one piece. */
+  dump(dump: number): void;
+}
 
 export function createState(
   saved: readonly (readonly [key: string, json: string])[],
@@ -31,6 +36,10 @@ export function createState(
     bytes += utf8Bytes(entry[0]) + utf8Bytes(entry[1]);
   }
   const known = map as Map<unknown, unknown>;
+  /** The write under way: `halfKey` with its value (null deletes it), or `halfList`. Only a run that was cut short leaves one. */
+  let halfKey: string | null = null;
+  let halfJson: string | null = null;
+  let halfList: readonly (readonly [string, string])[] | null = null;
 
   function checkKey(key: unknown): string {
     if (typeof key !== 'string') throw fault('STATE_INVALID', `A state key is a string, not ${typeof key}.`);
@@ -68,14 +77,42 @@ export function createState(
       throw fault('STATE_LIMIT', `The state of a worker has at most ${limits.stateKeys} keys; delete some first.`);
   }
 
+  function writeList(list: readonly (readonly [string, string])[]): void {
+    stream.event(['u', list]);
+    for (let i = 0; i < list.length; i++)
+      mapSet(known, (list[i] as readonly [string, string])[0], (list[i] as readonly [string, string])[1]);
+  }
+
+  function mend(): void {
+    if (halfKey === null && halfList === null) return;
+    if (halfList !== null) writeList(halfList);
+    else if (halfKey !== null && halfJson !== null) {
+      stream.set(halfKey, halfJson);
+      mapSet(known, halfKey, halfJson);
+    } else if (halfKey !== null) {
+      stream.remove(halfKey);
+      mapDelete(known, halfKey);
+    }
+    halfKey = null;
+    halfList = null;
+    bytes = 0;
+    mapEach(known, (json, key) => {
+      bytes += utf8Bytes(key as string) + utf8Bytes(json as string);
+    });
+  }
+
   return {
+    mend,
     get: (key) => mapGet(known, checkKey(key)) as string | undefined,
     set(key, json) {
       checkKey(key);
       const total = bytes + growth(key, json);
       checkTotal(total, mapSize(map as Map<never, never>) + (mapHas(known, key) ? 0 : 1));
+      halfJson = json;
+      halfKey = key;
       stream.set(key, json);
       mapSet(known, key, json);
+      halfKey = null;
       bytes = total;
     },
     update(entries) {
@@ -93,17 +130,21 @@ export function createState(
         append(list, [key as string, json as string]);
       });
       checkTotal(total, keys);
-      stream.event(['u', list]);
-      for (let i = 0; i < list.length; i++)
-        mapSet(known, (list[i] as [string, string])[0], (list[i] as [string, string])[1]);
+      halfList = list;
+      writeList(list);
+      halfList = null;
       bytes = total;
     },
     delete(key) {
       checkKey(key);
       if (!mapHas(known, key)) return false;
+      const size = sizeOf(key);
+      halfJson = null;
+      halfKey = key;
       stream.remove(key);
-      bytes -= sizeOf(key);
       mapDelete(known, key);
+      halfKey = null;
+      bytes -= size;
       return true;
     },
     keys() {
@@ -112,6 +153,16 @@ export function createState(
         append(list, key as string);
       });
       return list;
+    },
+    dump(dump) {
+      mend();
+      stream.event(['b', dump]);
+      let count = 0;
+      mapEach(known, (json, key) => {
+        stream.tell(key as string, json as string);
+        count += 1;
+      });
+      stream.event(['w', dump, count]);
     },
   };
 }

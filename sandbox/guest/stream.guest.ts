@@ -8,6 +8,8 @@ import { charCodeAt, storeAtomic, stringify } from './primordials.guest.ts';
 export interface Stream {
   set(key: string, json: string): void;
   remove(key: string): void;
+  /** One key of the whole state. */
+  tell(key: string, json: string): void;
   event(event: RingEvent): void;
   endedWell(): void;
   /** Tells the cell how many calls hold the run open. */
@@ -40,6 +42,7 @@ export function createStream(ring: SharedArrayBuffer, spill: (text: string | nul
   return {
     set: (key, json) => write(`s${key.length}:${key}${json}`),
     remove: (key) => write(`d${key}`),
+    tell: (key, json) => write(`v${key.length}:${key}${json}`),
     event: (event) => write(`j${textOf(event)}`),
     endedWell: () => write('k'),
     open: (count) => void storeAtomic(header, RING.OPEN, count),
@@ -57,9 +60,11 @@ function textOf(event: RingEvent): string {
       return `["l","${event[1]}",${stringify(event[2])},${event[3] === null ? 'null' : stringify(event[3])},${event[4]}]`;
     case 'n':
     case 'f':
+    case 'b':
       return `["${event[0]}",${event[1]}]`;
     case 't':
-      return `["t",${event[1]},${event[2]}]`;
+    case 'w':
+      return `["${event[0]}",${event[1]},${event[2]}]`;
     case 'q':
       return `["q",${event[1]},${stringify(event[2])},${stringify(event[3])}]`;
     case 'u':

@@ -273,6 +273,8 @@ export class PythonGuest {
             : { kind: 'error', error: event[2], report: null };
         break;
       case 'n':
+      case 'b':
+      case 'w':
         break;
     }
   }

@@ -155,6 +155,28 @@ describe('what a guest writes', () => {
     ]);
   });
 
+  test('before its whole state is settled, and the state comes in the place where it was asked for', () => {
+    const { stream, collector, read } = openStream();
+    stream.set('n', '1');
+    stream.set('n', '2');
+    stream.event(['b', 9]);
+    stream.tell('n', '2');
+    stream.tell('12:34', '"ä"');
+    stream.event(['w', 9, 2]);
+    stream.set('n', '3');
+    read();
+    collector.dumpFailed(10);
+    expect(collector.take()).toEqual([
+      ['s', 'n', '2'],
+      ['b', 9],
+      ['v', 'n', '2'],
+      ['v', '12:34', '"ä"'],
+      ['w', 9, 2],
+      ['s', 'n', '3'],
+      ['w', 10, null],
+    ]);
+  });
+
   test('in one update is never torn apart: while it is being written the cell sees all of it or nothing', () => {
     const { stream, collector, read, ring } = openStream();
     const header = new Int32Array(ring.buffer, 0, 16);
@@ -219,6 +241,14 @@ describe('what a guest writes', () => {
 });
 
 describe('a stream that is too large for one message', () => {
+  test('is split within a whole state, which its end makes one again', () => {
+    const value = 'x'.repeat(STREAM_CHARS / 4);
+    const told = Array.from({ length: 20 }, (_, n) => ['v', `k${n}`, value] as const);
+    const parts = partsOf([['b', 1], ...told, ['w', 1, 20]]);
+    expect(parts.flat()).toEqual([['b', 1], ...told, ['w', 1, 20]]);
+    expect(parts.length).toBeGreaterThanOrEqual(5);
+  });
+
   const size = fc.constantFrom(1, STREAM_CHARS / 8, STREAM_CHARS / 3, STREAM_CHARS);
   const entry: fc.Arbitrary<StreamEntry> = fc.oneof(
     fc.tuple(fc.constantFrom('a', 'b'), size).map(([name, chars]) => ['s', name, 'x'.repeat(chars)] as const),

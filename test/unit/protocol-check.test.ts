@@ -31,6 +31,10 @@ const GOOD: readonly FromCell[] = [
       ['n', 3],
       ['q', 4, 'http.get', '{}'],
       ['f', 5],
+      ['b', 6],
+      ['v', 'key', '1'],
+      ['w', 6, 1],
+      ['w', 6, null],
     ],
   },
 ];
@@ -126,6 +130,11 @@ describe('the check of what a cell says', () => {
     ['a call with an object of arguments', ['q', 1, 'http.get', {}]],
     ['a flush with a negative number', ['f', -1]],
     ['a count that is no whole number', ['n', 1.5]],
+    ['the beginning of a dump without its number', ['b']],
+    ['a dumped key without a value', ['v', 'key']],
+    ['a dumped number', ['v', 'key', 1]],
+    ['the end of a dump that does not say how many', ['w', 1]],
+    ['the end of a dump with half a key', ['w', 1, 0.5]],
     ['the event of a ring', ['u', [['a', '1']]]],
   ])('refuses a stream in which one entry is wrong: %s', (_what, entry) => {
     const entries = [['s', 'a', '1'], entry] as unknown as StreamEntry[];
