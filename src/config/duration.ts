@@ -2,7 +2,7 @@
 
 /** Whole numbers with units, largest unit first. Also the pattern in the JSON Schema for editors. */
 export const DURATION_PATTERN = /^(?=\d)(?:(\d{1,9})h)?(?:(\d{1,9})m(?!s))?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?$/;
-export const DURATION_HELP = 'write a duration as a number with a unit: 500ms, 10s, 5m, 1h or 1h30m';
+export const DURATION_HELP = 'write a duration in whole numbers with units: 500ms, 10s, 5m, 1h or 1h30m';
 
 export const BYTES_PATTERN = /^(\d{1,12})(B|KiB|MiB|GiB|kB|MB|GB)$/;
 export const BYTES_HELP = 'write a size as a number with a unit: 512KiB, 64MiB or 1GiB';

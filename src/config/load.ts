@@ -34,7 +34,8 @@ export function parseConfig(text: string, file: string, environment: Environment
 
   const validated = validate(source, interpolated);
   const config = validated.kind === 'ok' ? validated.config : validated.rest;
-  const resolved = config === undefined ? undefined : resolveConfig(config, source, folder);
+  const wrong = new Set(validated.kind === 'ok' ? [] : validated.problems.map(({ path }) => path));
+  const resolved = config === undefined ? undefined : resolveConfig(config, source, folder, wrong);
   for (const found of [validated, resolved]) {
     if (found?.kind === 'invalid') problems.push(...withoutPathsOf(interpolated.problems, found.problems));
   }

@@ -37,14 +37,20 @@ export type Resolved =
   | { readonly kind: 'ok'; readonly loaded: Omit<LoadedConfig, 'file'> }
   | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] };
 
-/** `folder` is the folder of the configuration file. */
-export function resolveConfig(config: Config, source: ConfigSource, folder: string): Resolved {
+/** `folder` is the folder of the configuration file; `wrong` are paths whose values were left out as wrong. */
+export function resolveConfig(
+  config: Config,
+  source: ConfigSource,
+  folder: string,
+  wrong: ReadonlySet<string>,
+): Resolved {
   const problems = new Map<string, ConfigProblem>();
   const report = (path: Path, message: string, place: 'key' | 'value' = 'value') => {
     const problem = source.problemAt(path, message, place);
     problems.set(formatProblem(problem), problem);
   };
-  const workers = resolveWorkers(config, folder, report);
+  const namesNone = !wrong.has('workers') && !wrong.has('workersFolder');
+  const workers = resolveWorkers(config, folder, report, namesNone);
   const sidecars = resolveSidecars(config, folder, report);
   if (problems.size > 0) return { kind: 'invalid', problems: [...problems.values()] };
   return { kind: 'ok', loaded: { options: runtimeOptions(config, folder), workers, sidecars } };
@@ -52,8 +58,8 @@ export function resolveConfig(config: Config, source: ConfigSource, folder: stri
 
 type Report = (path: Path, message: string, place?: 'key' | 'value') => void;
 
-function resolveWorkers(config: Config, folder: string, report: Report): ConfiguredWorker[] {
-  if (config.workers.length === 0 && config.workersFolder === undefined) {
+function resolveWorkers(config: Config, folder: string, report: Report, namesNone: boolean): ConfiguredWorker[] {
+  if (namesNone && config.workers.length === 0 && config.workersFolder === undefined) {
     report([], 'no worker is configured; list some under workers or name a workersFolder');
   }
   const workers: ConfiguredWorker[] = [];

@@ -30,9 +30,10 @@ import {
 export const NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/;
 const NAME_HELP = 'a name starts with a letter or digit and has up to 63 letters, digits, dots, dashes and underscores';
 
-function measure(pattern: RegExp, help: string, parse: (text: string) => number, format: (value: number) => string) {
-  return (min: number, max: number) =>
-    z
+function measure(pattern: RegExp, how: string, parse: (text: string) => number, format: (value: number) => string) {
+  return (min: number, max: number, range = `from ${format(min)} to ${format(max)}`) => {
+    const help = `${how}; ${range}`;
+    return z
       .string({ error: help })
       .regex(pattern, { error: help })
       .transform((text, context) => {
@@ -42,6 +43,7 @@ function measure(pattern: RegExp, help: string, parse: (text: string) => number,
         context.issues.push({ code: 'custom', input: text, message });
         return z.NEVER;
       });
+  };
 }
 
 const duration = measure(DURATION_PATTERN, DURATION_HELP, parseDuration, formatDuration);
@@ -56,7 +58,11 @@ const PYTHON_MEMORY = formatBytes(MEMORY_BYTES_DEFAULT.python);
 /** What can be set for one worker and, under `defaults`, for all. Defaults stand below, in {@link defaults}. */
 const settings = {
   // Its range depends on schedule.minInterval: resolve.ts checks it.
-  interval: duration(0, Number.MAX_SAFE_INTEGER).describe(
+  interval: duration(
+    0,
+    Number.MAX_SAFE_INTEGER,
+    `from ${formatDuration(INTERVAL_MS_MIN)} (schedule.minInterval lowers it) to ${formatDuration(INTERVAL_MS_MAX)}`,
+  ).describe(
     `Time from one tick to the next, ${formatDuration(INTERVAL_MS_MIN)} to ${formatDuration(INTERVAL_MS_MAX)}. ` +
       `Default ${formatDuration(INTERVAL_MS_DEFAULT)}. Use either interval or cron.`,
   ),

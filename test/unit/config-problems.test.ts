@@ -17,6 +17,13 @@ describe('a problem in a configuration', () => {
       '1:1: interval: unknown key here; it belongs in defaults or workers[]',
     ],
     ['a bad duration', 'workers:\n  - file: a.py\n    timeout: 10x', '3:14: workers[0].timeout: write a duration'],
+    [
+      'a fraction',
+      'workers: [{file: a.py, interval: 0.5s}]',
+      '1:34: workers[0].interval: write a duration in whole numbers with units: 500ms, 10s, 5m, 1h or 1h30m; from 1s (schedule.minInterval lowers it) to 1h',
+    ],
+    ['workers that are no list, and nothing else of it', 'workers: 5', '1:10: workers: must be a list, not a number'],
+    ['a workers folder that is no text', 'workersFolder: 5', '1:16: workersFolder: must be text, not a number'],
     ['a number without a unit', 'workers: [{file: a.py, interval: 10}]', '1:34: workers[0].interval: write a duration'],
     ['a bad size', 'workers: [{file: a.py, memory: 64M}]', '1:32: workers[0].memory: write a size'],
     [

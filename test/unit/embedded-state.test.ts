@@ -196,6 +196,17 @@ describe('the embedded state store', () => {
     await expect(open()).rejects.toMatchObject({ code: 'DATA_UNUSABLE', message: expect.stringMatching(/damaged/) });
   });
 
+  test('says what to do about a damaged lock', async () => {
+    const dataDir = join(folder.path, 'locked');
+    mkdirSync(dataDir);
+    writeFileSync(join(dataDir, 'lock.db'), 'no database at all. '.repeat(1_000));
+    const opened = openEmbeddedStores({ dataDir, log: () => {} });
+    await expect(opened).rejects.toMatchObject({
+      code: 'DATA_UNUSABLE',
+      message: expect.stringContaining('lock.db is damaged. There is nothing in it: delete it'),
+    });
+  });
+
   test('creates a data folder that only its user may enter, and refuses one that cannot be', async () => {
     const dataDir = join(folder.path, 'deep', 'data');
     const stores = await openEmbeddedStores({ dataDir, log: () => {} });

@@ -9,7 +9,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { RuntimeError } from '../../core/errors.ts';
-import { sqliteCode } from './sqlite.ts';
+import { isCorruption, sqliteCode } from './sqlite.ts';
 
 const BUSY = 5;
 
@@ -27,11 +27,12 @@ export function lockFolder(dataDir: string): DataLock {
     database?.close();
     if (sqliteCode(thrown) === BUSY) throw locked(dataDir);
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    throw new RuntimeError(
-      'DATA_UNUSABLE',
-      `the data folder ${dataDir} cannot be locked (${reason}). Check that this user may write to it.`,
-      { cause: thrown },
-    );
+    const remedy = isCorruption(thrown)
+      ? 'Its lock.db is damaged. There is nothing in it: delete it while nothing uses the folder, and start again.'
+      : 'Check that this user may write to it.';
+    throw new RuntimeError('DATA_UNUSABLE', `the data folder ${dataDir} cannot be locked (${reason}). ${remedy}`, {
+      cause: thrown,
+    });
   }
   const held = database;
   writeOwner(dataDir);
