@@ -49,6 +49,7 @@ export class WorkerClock {
     this.#lastDueMono = null;
     this.#lastDueWall = null;
     this.#missed = 0;
+    this.#catchUpWall = null;
     this.#due = null;
     return this.#clock.wallMs() + phase;
   }
@@ -62,6 +63,7 @@ export class WorkerClock {
     this.#lastDueWall = lastTickAt;
     this.#now = false;
     this.#missed = 0;
+    this.#catchUpWall = null;
     if (schedule.kind === 'cron' && schedule.catchUp === 'one' && lastTickAt !== null) {
       const missed = countCron(schedule.expression, schedule.timezone, lastTickAt, this.#clock.wallMs());
       this.#now = missed > 0;

@@ -265,4 +265,29 @@ describe('the clock of a worker with a cron expression', () => {
     // Ten times went by; the catch-up tick stands for the last of them.
     expect(worker.next(schedule).skipped).toBe(9);
   });
+
+  test('a catch-up tick is due at the slot that was missed last, in the zone of the schedule, and the next at its own', () => {
+    const schedule = { ...cron('30 9 * * *', 'one'), timezone: 'Europe/Berlin' } as Schedule;
+    const last = Date.UTC(2026, 2, 27, 8, 30);
+    // Down over the change to summer time: 30 March, 12:00 in Berlin. The last slot was 09:30, which is 07:30 UTC.
+    const clock = new FakeClock({ wallMs: Date.UTC(2026, 2, 30, 10) });
+    const worker = new WorkerClock(clock);
+    worker.resume(last, last, schedule);
+    const due = worker.next(schedule);
+    expect(due).toMatchObject({ dueWall: Date.UTC(2026, 2, 30, 7, 30), waitMs: 0, skipped: 2 });
+    expect(worker.nextDueWallMs).toBe(due.dueWall);
+    expect(worker.take(due)).toBe(true);
+    expect(worker.next(schedule)).toMatchObject({ dueWall: Date.UTC(2026, 2, 31, 7, 30), lookAgain: true });
+  });
+
+  test('a start leaves a catch-up tick that had not come behind', () => {
+    const last = Date.UTC(2026, 0, 1, 10);
+    const clock = new FakeClock({ wallMs: last + 10 * 60_000 + 1 });
+    const worker = new WorkerClock(clock);
+    const schedule = cron('* * * * *', 'one');
+    worker.resume(last, last, schedule);
+    worker.start(0);
+    worker.tickNow();
+    expect(worker.next(schedule)).toMatchObject({ dueWall: clock.wallMs(), skipped: 0 });
+  });
 });
