@@ -113,7 +113,7 @@ class Engine implements Runtime {
       log: this.#log,
       newId,
       phase: (worker, schedule) => spread.phase(worker, schedule),
-      readState: async (worker) => (await state.read(worker))?.entries ?? [],
+      readState: (worker) => state.read(worker),
       mayPark: (self, recyclable, waitMs) => parking.mayPark(self, recyclable, waitMs, () => registry.residentPython),
       parkLeadMs: parking.leadMs,
       world: options.world ?? null,

@@ -54,7 +54,15 @@ const adapter = z.looseObject({
   close: functionOf('()').optional(),
 });
 
-const STATE_STORE = ['claim', 'read', 'commit', 'remove', 'list', 'close'] as const satisfies (keyof StateStore)[];
+const STATE_STORE = [
+  'claim',
+  'read',
+  'commit',
+  'replace',
+  'remove',
+  'list',
+  'close',
+] as const satisfies (keyof StateStore)[];
 const RECORD_STORE = [
   'appendTick',
   'appendLog',

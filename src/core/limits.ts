@@ -53,6 +53,9 @@ export const CALLS_PER_TICK_MAX = 1_000;
 /** JSON of one call's arguments, and of its result. */
 export const CALL_JSON_BYTES_MAX = 8 * MiB;
 
+/** How long a sandbox may take to tell its whole state, beyond what the run in it has left, ms. */
+export const DUMP_MS_MAX = 30_000;
+
 /** Source text of one worker, all files together. */
 export const SOURCE_BYTES_MAX = 1 * MiB;
 /** One worker's code after bundling. */

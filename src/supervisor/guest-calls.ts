@@ -58,6 +58,15 @@ export class Calls {
             return 'null';
           });
           break;
+        case 'b':
+          ledger.beginDump(entry[1]);
+          break;
+        case 'v':
+          ledger.takeDumped(entry[1], entry[2]);
+          break;
+        case 'w':
+          ledger.endDump(entry[1], entry[2]);
+          break;
         case 'q':
           void this.#answer(session, entry[1], () => this.#call(session, entry[2], entry[3]));
           break;

@@ -1,12 +1,15 @@
 /**
  * The written state of one worker on its way to the store. Changes gather here; a commit takes all of them together with
  * the head, carries (epoch, base, revision, commit id), and is the only one in flight. If the store is away the very same commit is
- * tried again until its outcome is known: nothing is acknowledged before, nothing is lost, and nothing overtakes.
+ * tried again until its outcome is known: nothing is acknowledged before, nothing is lost, and nothing overtakes. If the store
+ * turns out to hold something else (STALE), all of it is replaced by what the live sandbox holds.
  */
 import type { Clock } from '../core/clock.ts';
 import { RuntimeError } from '../core/errors.ts';
 import type { StateLimits } from '../core/limits.ts';
-import type { Claimed, Commit, CommitResult, StateChange, StateStore } from '../store/contracts.ts';
+import type { Claimed, Commit, CommitResult, Replacement, StateChange, StateStore } from '../store/contracts.ts';
+import { StateDump, unasked } from './state-dump.ts';
+import { StateSizes } from './state-sizes.ts';
 
 export interface LedgerOptions {
   readonly store: StateStore;
@@ -16,9 +19,34 @@ export interface LedgerOptions {
   readonly limits: StateLimits;
   /** The store did not answer, or answers again. */
   readonly onStore: (away: boolean, reason: string) => void;
-  /** Another owner took over, or the stored revision is not ours: nothing of this worker may be written any more. */
+  /** Another owner took over, or the stored state is not ours and cannot be repaired: nothing may be written any more. */
   readonly onLost: (error: RuntimeError) => void;
+  /**
+   * Asks the live sandbox for its whole state, which then comes by {@link Ledger.beginDump} and its next two. How long it may take,
+   * ms; null where there is no live sandbox.
+   */
+  readonly askDump: (dump: number) => number | null;
+  /** The stored state was not ours and was written again: an incident. */
+  readonly onRepaired: (repaired: Repaired) => void;
   readonly onStored: (changes: readonly StateChange[]) => void;
+}
+
+/** What was found in the store, and what is there now. */
+export interface Repaired {
+  /** The stored revision; 0 where the worker was not there. */
+  readonly found: bigint;
+  readonly ours: bigint;
+  readonly revision: bigint;
+  readonly keys: number;
+}
+
+interface Repair {
+  readonly found: bigint;
+  /** What the dump is stored with. */
+  head: string;
+  readonly dump: StateDump;
+  /** Keys whose writes the dump stands for. */
+  readonly changed: Set<string>;
 }
 
 interface Waiter {
@@ -26,11 +54,15 @@ interface Waiter {
   readonly reject: (error: RuntimeError) => void;
 }
 
+const NO_SANDBOX = 'no live sandbox holds it';
 const RETRY_MS = [50, 100, 200, 500, 1_000] as const;
 
 /** Distinguishes the commits of this process from those of any other with the same epoch. */
 const PROCESS_TAG = Math.random().toString(36).slice(2, 8);
 let commitCount = 0;
+let dumpCount = 0;
+
+const newCommitId = (): string => `${PROCESS_TAG}-${(++commitCount).toString(36)}`;
 
 export class Ledger {
   readonly #o: LedgerOptions;
@@ -44,24 +76,26 @@ export class Ledger {
   #lost: RuntimeError | null = null;
   #away = false;
   #cancelRetry: () => void = () => undefined;
-  readonly #sizes = new Map<string, number>();
-  #bytes = 0;
+  #sizes: StateSizes;
   #claimed: Claimed['entries'] | null;
+  /** Nothing is sent but what it needs, and nothing is acknowledged, while there is one. */
+  #repair: Repair | null = null;
 
   constructor(options: LedgerOptions) {
     this.#o = options;
     this.epoch = options.claimed.epoch;
     this.#revision = options.claimed.revision;
     this.#claimed = options.claimed.entries;
-    for (const [key, json] of options.claimed.entries) this.#size(key, json);
+    this.#sizes = new StateSizes(options.limits);
+    for (const [key, json] of options.claimed.entries) this.#sizes.add(key, json);
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#sizes.bytes;
   }
 
   get keys(): number {
-    return this.#sizes.size;
+    return this.#sizes.keys;
   }
 
   /** The state as it was claimed, while nothing has changed it. */
@@ -72,6 +106,21 @@ export class Ledger {
   /** Nothing written is waiting for the store. */
   get settled(): boolean {
     return this.#dirty.size === 0 && !this.#inFlight;
+  }
+
+  /** What the store has, as far as it was acknowledged. */
+  get revision(): bigint {
+    return this.#revision;
+  }
+
+  /** What was read is not what was written last: nothing live is left to write it again from, so it ends here. */
+  foundStale(stored: { readonly epoch: bigint; readonly revision: bigint } | null): RuntimeError {
+    const error =
+      stored !== null && stored.epoch !== this.epoch
+        ? fencedError(this.#o.worker, stored.epoch, this.epoch)
+        : staleError(this.#o.worker, stored?.revision ?? 0n, this.#revision, NO_SANDBOX);
+    this.close(error);
+    return this.#lost ?? error;
   }
 
   /** Nothing can be stored any more, and why; null while all is well. */
@@ -85,22 +134,48 @@ export class Ledger {
 
   /** @throws RuntimeError CELL_PROTOCOL when a cell lets a guest break the limits that it should have enforced. */
   write(key: string, json: string | null): void {
+    if (this.#repair?.dump.open === true) throw unasked();
     this.#claimed = null;
-    const { keyBytesMax, valueBytesMax, totalBytesMax, keysMax } = this.#o.limits;
-    if (key.length > keyBytesMax || (json !== null && json.length > valueBytesMax))
-      throw new RuntimeError('CELL_PROTOCOL', 'a state entry is over its limit');
-    // No store takes half a surrogate pair: the commit would be tried again for ever.
-    if (!key.isWellFormed() || json?.isWellFormed() === false)
-      throw new RuntimeError('CELL_PROTOCOL', 'a state entry is not well-formed Unicode');
-    this.#size(key, json);
-    if (this.#bytes > totalBytesMax || this.#sizes.size > keysMax)
-      throw new RuntimeError('CELL_PROTOCOL', 'a state is over its limit');
+    this.#sizes.write(key, json);
     // Re-inserting keeps the order of last writes.
     this.#dirty.delete(key);
     this.#dirty.set(key, json);
   }
 
-  /** Resolves when everything written so far, and `head`, is stored. Rejects only when this owner was fenced. */
+  /** What was written before is in the dump that begins here. @throws RuntimeError CELL_PROTOCOL, as do the next two */
+  beginDump(id: number): void {
+    if (this.#lost !== null) return;
+    if (this.#repair === null) throw unasked();
+    this.#repair.dump.begin(id);
+    for (const key of this.#dirty.keys()) this.#repair.changed.add(key);
+    this.#dirty.clear();
+  }
+
+  takeDumped(key: string, json: string): void {
+    if (this.#lost !== null) return;
+    if (this.#repair === null) throw unasked();
+    this.#repair.dump.take(key, json);
+  }
+
+  /** Whoever waits by now waits for what is in the dump. `keys` is null where the guest could not say all of it. */
+  endDump(id: number, keys: number | null): void {
+    if (this.#lost !== null) return;
+    const repair = this.#repair;
+    if (repair === null) throw unasked();
+    if (!repair.dump.end(id, keys)) return this.#giveUp('its sandbox could not say its state');
+    this.#cancelRetry();
+    this.#sizes = repair.dump.sizes;
+    this.#flying = [...this.#flying, ...this.#waiters.splice(0)];
+    repair.head = this.#head ?? repair.head;
+    this.#replace(repair, repair.found);
+  }
+
+  /** The sandbox will say nothing more. */
+  sandboxGone(): void {
+    if (this.#repair?.dump.whole === false) this.#giveUp('its sandbox was lost meanwhile');
+  }
+
+  /** Resolves when everything written so far, and `head`, is stored. Rejects only when the ledger is {@link lost}. */
   commit(head: string): Promise<void> {
     this.#head = head;
     return new Promise((resolve, reject) => {
@@ -108,16 +183,6 @@ export class Ledger {
       this.#waiters.push({ resolve, reject });
       this.#pump();
     });
-  }
-
-  #size(key: string, json: string | null): void {
-    this.#bytes -= this.#sizes.get(key) ?? 0;
-    if (json === null) this.#sizes.delete(key);
-    else {
-      const bytes = Buffer.byteLength(key) + Buffer.byteLength(json);
-      this.#sizes.set(key, bytes);
-      this.#bytes += bytes;
-    }
   }
 
   #pump(): void {
@@ -133,7 +198,7 @@ export class Ledger {
       epoch: this.epoch,
       base: this.#revision,
       revision: this.#revision + 1n,
-      commitId: `${PROCESS_TAG}-${(++commitCount).toString(36)}`,
+      commitId: newCommitId(),
       head: this.#head,
       changes,
     };
@@ -143,48 +208,123 @@ export class Ledger {
   #send(commit: Commit, attempt: number): void {
     this.#o.store.commit(commit).then(
       (result) => this.#onResult(commit, result),
-      (error: unknown) => {
-        // Trying again cannot help: what is written cannot be stored, or what is stored is damaged.
-        if (error instanceof RuntimeError && !error.rule.retry) return this.close(error);
-        const reason = error instanceof Error ? error.message : String(error);
-        if (!this.#away) this.#o.onStore(true, reason);
-        this.#away = true;
-        const pause = RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] as number;
-        if (this.#lost === null) this.#cancelRetry = this.#o.clock.after(pause, () => this.#send(commit, attempt + 1));
-      },
+      (error: unknown) => this.#onAway(error, attempt, () => this.#send(commit, attempt + 1)),
     );
   }
 
+  #onAway(error: unknown, attempt: number, again: () => void): void {
+    // Trying again cannot help: what is written cannot be stored, or what is stored is damaged.
+    if (error instanceof RuntimeError && !error.rule.retry) return this.close(error);
+    const reason = error instanceof Error ? error.message : String(error);
+    if (!this.#away) this.#o.onStore(true, reason);
+    this.#away = true;
+    this.#later(attempt, again);
+  }
+
+  #later(attempt: number, again: () => void): void {
+    const pause = RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] as number;
+    if (this.#lost === null) this.#cancelRetry = this.#o.clock.after(pause, again);
+  }
+
   #onResult(commit: Commit, result: CommitResult): void {
-    if (result.kind !== 'ok') {
-      const what =
-        result.kind === 'fenced'
-          ? `another owner took it over (epoch ${result.epoch}, ours ${commit.epoch})`
-          : `the stored revision is ${result.revision}, not ${commit.base}`;
-      const code = result.kind === 'fenced' ? 'FENCED' : 'STALE';
-      return this.close(new RuntimeError(code, `Worker ${commit.worker} is no longer ours: ${what}.`));
-    }
+    if (result.kind === 'fenced') return this.close(fencedError(commit.worker, result.epoch, this.epoch));
     if (this.#lost !== null) return;
-    this.#revision = commit.revision;
+    this.#onBack();
+    if (result.kind === 'stale') return this.#onStale(commit, result.revision);
+    this.#acknowledge(commit.revision, commit.changes);
+  }
+
+  #onBack(): void {
+    if (!this.#away) return;
+    this.#away = false;
+    this.#o.onStore(false, '');
+  }
+
+  #acknowledge(revision: bigint, changes: readonly StateChange[]): void {
+    this.#revision = revision;
     this.#inFlight = false;
     const stored = this.#flying;
     this.#flying = [];
-    if (this.#away) {
-      this.#away = false;
-      this.#o.onStore(false, '');
-    }
-    if (commit.changes.length > 0) this.#o.onStored(commit.changes);
+    if (changes.length > 0) this.#o.onStored(changes);
     for (const waiter of stored) waiter.resolve();
     this.#pump();
+  }
+
+  /**
+   * The stored state is not the one that was written last, and yet nobody else owns the worker: a store that was restored,
+   * flushed or tampered with. Removal goes through the engine and closes this ledger first, so a worker that is not there is
+   * lost data too. The only whole copy is in the sandbox; nothing is acknowledged until it is stored.
+   */
+  #onStale(commit: Commit, found: bigint): void {
+    const dump = new StateDump(++dumpCount, this.#o.limits);
+    this.#repair = { found, head: commit.head, dump, changed: new Set(commit.changes.map(({ key }) => key)) };
+    const limitMs = this.#o.askDump(dump.id);
+    if (limitMs === null) return this.#giveUp(NO_SANDBOX);
+    const late = `its sandbox did not say its state within ${Math.ceil(limitMs / 1_000)} s`;
+    this.#cancelRetry = this.#o.clock.after(limitMs, () => this.#giveUp(late));
+  }
+
+  #giveUp(why: string): void {
+    this.close(staleError(this.#o.worker, this.#repair?.found ?? 0n, this.#revision, why));
+  }
+
+  #replace(repair: Repair, stored: bigint): void {
+    const revision = (stored > this.#revision ? stored : this.#revision) + 1n;
+    this.#sendReplacement(repair, 0, {
+      worker: this.#o.worker,
+      epoch: this.epoch,
+      revision,
+      commitId: newCommitId(),
+      head: repair.head,
+      entries: [...repair.dump.entries],
+    });
+  }
+
+  #sendReplacement(repair: Repair, attempt: number, replacement: Replacement): void {
+    this.#o.store.replace(replacement).then(
+      (result) => {
+        if (result.kind === 'fenced') return this.close(fencedError(replacement.worker, result.epoch, this.epoch));
+        if (this.#lost !== null) return;
+        this.#onBack();
+        // Changed once more in between.
+        if (result.kind === 'stale') return this.#later(attempt, () => this.#replace(repair, result.revision));
+        this.#onRepaired(repair, replacement.revision);
+      },
+      (error: unknown) => this.#onAway(error, attempt, () => this.#sendReplacement(repair, attempt + 1, replacement)),
+    );
+  }
+
+  #onRepaired({ found, dump, changed }: Repair, revision: bigint): void {
+    this.#repair = null;
+    this.#o.onRepaired({ found, ours: this.#revision, revision, keys: dump.entries.size });
+    this.#acknowledge(
+      revision,
+      Array.from(changed, (key) => ({ key, json: dump.entries.get(key) ?? null })),
+    );
   }
 
   /** Gives up: every waiter is rejected and nothing is sent any more. */
   close(error: RuntimeError): void {
     if (this.#lost !== null) return;
     this.#lost = error;
+    this.#repair = null;
     this.#cancelRetry();
     for (const waiter of [...this.#flying, ...this.#waiters.splice(0)]) waiter.reject(error);
     this.#flying = [];
     if (error.code !== 'STOPPED') this.#o.onLost(error);
   }
+}
+
+function fencedError(worker: string, epoch: bigint, ours: bigint): RuntimeError {
+  return new RuntimeError(
+    'FENCED',
+    `Worker ${worker} is no longer ours: another owner took it over (epoch ${epoch}, ours ${ours}).`,
+  );
+}
+
+function staleError(worker: string, found: bigint, ours: bigint, why: string): RuntimeError {
+  return new RuntimeError(
+    'STALE',
+    `The stored state of worker ${worker} is not the one that was written last (stored revision ${found}, ours ${ours}), and ${why}. Nothing was overwritten; restart the runtime to go on from what is stored.`,
+  );
 }

@@ -3,7 +3,7 @@ import type { GuestWorld, LogLevel } from '../../sandbox/protocol.ts';
 import type { Dispatcher } from '../bridge/dispatcher.ts';
 import type { Clock } from '../core/clock.ts';
 import type { RuntimeEvents, WorldCall } from '../runtime.ts';
-import type { LogRecord, TickRecord } from '../store/contracts.ts';
+import type { Claimed, LogRecord, TickRecord } from '../store/contracts.ts';
 import type { Schedule } from '../workers/definition.ts';
 import type { CellPool } from './cell-pool.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -18,8 +18,8 @@ export interface SlotServices {
   readonly newId: () => string;
   /** Where in its interval a starting worker has its grid, ms; 0 without spreading. */
   readonly phase: (worker: string, schedule: Schedule) => number;
-  /** Saved state of a worker: key → JSON text. */
-  readonly readState: (worker: string) => Promise<readonly (readonly [key: string, json: string])[]>;
+  /** What is stored of a worker; null for nothing. */
+  readonly readState: (worker: string) => Promise<Claimed | null>;
   /** Should this worker give its memory back until shortly before its next tick? */
   readonly mayPark: (self: WorkerSelf, recyclable: boolean, waitMs: number) => boolean;
   /** A parked worker is loaded this long before it is due, ms. */

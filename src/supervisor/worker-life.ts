@@ -5,12 +5,14 @@
  */
 import type { GuestError, StreamEntry } from '../../sandbox/protocol.ts';
 import { toRuntimeError } from '../core/errors.ts';
-import { TIMEOUT_GRACE_MS } from '../core/limits.ts';
+import { DUMP_MS_MAX } from '../core/limits.ts';
 import { Alarm } from './alarm.ts';
 import type { CellLoss } from './cell-pool.ts';
 import { loadSpec } from './load-spec.ts';
 import { sleepParked } from './parking.ts';
+import { sandboxPauseMs, setupPauseMs } from './pauses.ts';
 import { Probation } from './probation.ts';
+import { type RunSlot, runOrder } from './run-order.ts';
 import { readSavedState } from './saved-state.ts';
 import { type OpenResult, type RunResult, Session } from './session.ts';
 import { describeError, failureLine, isBlamed, tickRecord } from './tick-report.ts';
@@ -23,10 +25,6 @@ interface Failure {
   readonly during: 'setup' | 'tick';
 }
 
-/** Pauses before a failed setup is tried again, by consecutive errors. */
-const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000] as const;
-/** Pauses before another sandbox is asked for, by tries since one was last prepared. */
-const REPLACE_MS = [0, 100, 500, 2_000, 5_000, 10_000] as const;
 const REASON_CHARS = 2_000;
 
 export class WorkerLife {
@@ -89,6 +87,21 @@ export class WorkerLife {
     return this.#alarm.overdueMs;
   }
 
+  /** Asks the sandbox for its whole state. How long that may take, ms; null where there is no sandbox. */
+  askDump(dump: number): number | null {
+    const session = this.#session;
+    if (session?.alive !== true) return null;
+    session.send({ kind: 'dump', dump });
+    // A run in there is cut by its own limits; the dump comes right behind it.
+    return session.remainingMs + DUMP_MS_MAX;
+  }
+
+  /** Gives the sandbox back. After its last commit: until then it holds what a damaged store can be repaired from. */
+  close(): void {
+    this.#dropSession();
+  }
+
+  /** Whoever has lived it calls {@link close}. */
   async live(): Promise<void> {
     const self = this.#self;
     while (this.#ending === null && self.head.actual === 'running') {
@@ -114,13 +127,12 @@ export class WorkerLife {
         await this.#sleep(1_000);
       }
     }
-    this.#dropSession();
   }
 
   /** Loads the worker into a sandbox, or leaves things so that the next look at them knows why not. */
   async #open(): Promise<void> {
     const self = this.#self;
-    const pause = REPLACE_MS[Math.min(this.#tries, REPLACE_MS.length - 1)] as number;
+    const pause = sandboxPauseMs(this.#tries);
     if (self.state !== 'loading' && self.state !== 'parked') self.to('recovering', self.reason);
     if (pause > 0) await this.#sleep(pause);
     if (this.#ending !== null) return;
@@ -146,6 +158,7 @@ export class WorkerLife {
         signal: this.#opening.signal,
         onEntries: (entries, session) => this.#onEntries(entries, session),
         onIdleLoss: (loss, session) => this.#onIdleLoss(loss, session),
+        onOver: () => self.ledger.sandboxGone(),
       });
     } catch (thrown) {
       return self.to('recovering', toRuntimeError(thrown).message);
@@ -289,34 +302,18 @@ export class WorkerLife {
     this.#failAtLimit(`${failure.error.name}: ${failure.error.message}`);
     if (self.head.actual !== 'running' || failure.during !== 'setup' || this.#ending !== null) return;
     if (session.alive) self.to('backoff', failure.error.message);
-    await this.#sleep(BACKOFF_MS[Math.min(self.head.errors - 1, BACKOFF_MS.length - 1)] as number);
+    await this.#sleep(setupPauseMs(self.head.errors));
   }
 
   async #run(
     session: Session,
     fn: 'setup' | 'tick' | 'resume' | 'on_error',
     timeoutMs: number,
-    times: { readonly dueAt?: number; readonly lastTickAt?: number | null } = {},
+    times: RunSlot = {},
     error?: GuestError,
   ): Promise<RunResult> {
-    const { head, definition, compiled, services } = this.#self;
-    const { schedule } = definition.settings;
-    const dueAt = times.dueAt ?? services.clock.wallMs();
-    const world = services.world?.({ worker: this.#self.id, fn, tick: head.tick, dueAt }) ?? null;
-    const result = await session.run({
-      fn,
-      timeoutMs,
-      graceMs: TIMEOUT_GRACE_MS,
-      info: {
-        tick: head.tick,
-        intervalMs: schedule.kind === 'interval' ? schedule.intervalMs : null,
-        dueAt,
-        lastTickAt: times.lastTickAt === undefined ? head.lastTickAt : times.lastTickAt,
-        startedBy: head.startedBy,
-      },
-      ...(error === undefined ? {} : { error }),
-      ...(world === null ? {} : { world }),
-    });
+    const { compiled } = this.#self;
+    const result = await session.run(runOrder(this.#self, fn, timeoutMs, times, error));
     if (result.error === null) return result;
     return { ...result, error: { ...result.error, stack: compiled.mapStack(result.error.stack) } };
   }

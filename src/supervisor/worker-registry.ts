@@ -176,6 +176,8 @@ export class WorkerRegistry {
         slot?.self.onStoreAway(away, reason);
       },
       onLost: (error) => services.log('error', error.message, { worker: id, code: error.code }),
+      askDump: (dump) => slot?.askDump(dump) ?? null,
+      onRepaired: (repaired) => slot?.self.onRepaired(repaired),
       onStored: (changes) => this.#o.onStored({ worker: id, tick: slot?.self.head.tick ?? 0, changes }),
     });
     slot = new WorkerSlot(services, { id, definition, compiled, ledger, head });

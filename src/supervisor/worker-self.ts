@@ -6,7 +6,7 @@ import { RuntimeError } from '../core/errors.ts';
 import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
 import { Calls } from './guest-calls.ts';
 import type { WorkerHead } from './head.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, Repaired } from './ledger.ts';
 import { isLegal, type WorkerState } from './life.ts';
 import type { SlotServices } from './slot-services.ts';
 import { WorkerClock } from './worker-clock.ts';
@@ -91,6 +91,17 @@ export class WorkerSelf {
   restore(state: 'failed' | 'invalid' | 'stopped', reason: string | null): void {
     this.#state = state;
     this.#reason = reason;
+  }
+
+  /** Once per incident: for the operator, and in the worker's own log, where it is kept. */
+  onRepaired({ found, ours, revision, keys }: Repaired): void {
+    const what =
+      found === 0n
+        ? `nothing of it was stored any more, ours was revision ${ours}`
+        : `the stored revision was ${found}, ours ${ours}`;
+    const text = `was not the one that was written last (${what}). It was written again from the live sandbox, with ${keys} keys, as revision ${revision}`;
+    this.services.log('error', `the stored state of worker ${this.id} ${text}`, { worker: this.id, code: 'STALE' });
+    this.calls.log('warn', `The stored state ${text}.`, null);
   }
 
   onStoreAway(away: boolean, reason: string): void {

@@ -29,6 +29,11 @@ export class WorkerSlot {
     return state === 'waiting' || state === 'parked' ? clock.nextDueWallMs : null;
   }
 
+  /** Asks its live sandbox for its whole state, see {@link Ledger}. */
+  askDump(dump: number): number | null {
+    return this.#life?.askDump(dump) ?? null;
+  }
+
   /** A start in the sense of the glossary: setup will run. Resolves once it is recorded. */
   async start(by: string): Promise<void> {
     if (this.#life !== null) return;
@@ -126,6 +131,7 @@ export class WorkerSlot {
       self.to('stopping', null);
       self.to(code === 'STOPPED' ? 'stopped' : 'failed', message);
     } finally {
+      life.close();
       this.#life = null;
     }
   }

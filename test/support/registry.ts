@@ -45,7 +45,7 @@ export function createRegistry(options: RegistryOptions): RegistryUnderTest {
       log: (level, message) => engineLog.push(`${level}: ${message}`),
       newId,
       phase: () => 0,
-      readState: async (worker) => (await store.read(worker))?.entries ?? [],
+      readState: (worker) => store.read(worker),
       mayPark: (_self, _recyclable, waitMs) => waitMs > parkAboveMs,
       parkLeadMs: 5_000,
       world: null,

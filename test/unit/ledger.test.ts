@@ -27,6 +27,8 @@ async function openLedger(limits: Partial<typeof STATE_LIMITS> = {}) {
     limits: { ...STATE_LIMITS, ...limits },
     onStore: (away, reason) => told.store.push({ away, reason }),
     onLost: (error) => told.lost.push(error),
+    askDump: () => null,
+    onRepaired: () => undefined,
     onStored: (changes) => told.stored.push(changes),
   });
   const state = async (): Promise<Record<string, string>> =>
@@ -180,7 +182,7 @@ describe('the ledger', () => {
     expect(await state()).toEqual({ n: '1' });
   });
 
-  test('a revision that is not ours is STALE, and ends it too', async () => {
+  test('a revision that is not ours is STALE, and ends it too where no live sandbox holds the state', async () => {
     const { ledger, memory, told } = await openLedger();
     await memory.commit({
       worker: WORKER,

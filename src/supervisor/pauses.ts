@@ -1,0 +1,13 @@
+/** How long a life waits before it tries again what did not work. */
+const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000] as const;
+const REPLACE_MS = [0, 100, 500, 2_000, 5_000, 10_000] as const;
+
+/** Before a failed setup is tried again, by consecutive errors. */
+export function setupPauseMs(errors: number): number {
+  return BACKOFF_MS[Math.min(errors - 1, BACKOFF_MS.length - 1)] as number;
+}
+
+/** Before another sandbox is asked for, by tries since one was last prepared. */
+export function sandboxPauseMs(tries: number): number {
+  return REPLACE_MS[Math.min(tries, REPLACE_MS.length - 1)] as number;
+}
