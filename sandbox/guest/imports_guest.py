@@ -139,15 +139,41 @@ class _Missing:
 _finder = _Finder()
 
 
-def _no_time_zones():
-    """zoneinfo looks for its data in a package that is not here; Pyodide's own advice would send a worker's author astray."""
+def _tzif(zone):
+    """A time zone as a file of the tz database (RFC 9636), which is what zoneinfo reads."""
+    import struct
+
+    names = "".join(dict.fromkeys(name + "\0" for _, _, name in zone["kinds"]))
+    counts = (0, 0, 0, len(zone["at"]), len(zone["kinds"]), len(names))
+    parts = [
+        struct.pack(">4s1s15x6l", b"TZif", b"2", 0, 0, 0, 0, 0, 0),
+        struct.pack(">4s1s15x6l", b"TZif", b"2", *counts),
+        struct.pack(f">{len(zone['at'])}q", *zone["at"]),
+        bytes(zone["of"]),
+        *(struct.pack(">lBB", offset, dst, names.index(name + "\0")) for offset, dst, name in zone["kinds"]),
+        names.encode(),
+        b"\n\n",
+    ]
+    return b"".join(parts)
+
+
+def _use_time_zones():
+    """zoneinfo looks for its data in a package that is not here; what JavaScript knows about time zones stands in for it."""
+    import io
     import zoneinfo
     from zoneinfo import _common
 
     def load_tzdata(key):
-        raise zoneinfo.ZoneInfoNotFoundError(
-            f"No time zone found with key {key}. Workers have no time zone data; use datetime.UTC or a fixed offset: "
-            "datetime.timezone(datetime.timedelta(hours=1))."
-        )
+        text = _bridge.zone(key)
+        if text == "":
+            raise zoneinfo.ZoneInfoNotFoundError(
+                f"No time zone found with key {key!r}. Write one such as 'Europe/Berlin' or 'UTC'; "
+                "zoneinfo.available_timezones() has all."
+            )
+        return io.BytesIO(_tzif(_json.loads(text)))
+
+    def available_timezones():
+        return {"UTC", *_json.loads(_bridge.zones())}
 
     _common.load_tzdata = load_tzdata
+    zoneinfo.available_timezones = available_timezones

@@ -10,6 +10,7 @@ import type { LogLevel } from '../protocol.ts';
 import type { CodedError, GuestCore } from './contract.guest.ts';
 import { fault } from './faults.guest.ts';
 import { depthOf } from './json.guest.ts';
+import { timeZoneJson, timeZoneNames } from './time-zones.guest.ts';
 
 const { parse, stringify } = JSON;
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
@@ -81,5 +82,7 @@ export function createBridge(core: GuestCore): object {
     call: (capability: unknown, argsJson: unknown) => settled(() => core.call(`${capability}`, checked(argsJson, 64))),
     sleep: (ms: unknown) => settled(() => core.sleep(Number(ms))),
     worker: () => stringify(core.worker()),
+    zone: (name: unknown) => timeZoneJson(`${name}`),
+    zones: () => timeZoneNames(),
   };
 }

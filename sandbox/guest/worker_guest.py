@@ -192,14 +192,14 @@ def _before_snapshot():
     _WebLoop._decrement_in_progress = _end_progress
     _WebLoop.run_until_complete = lambda self, future: _run_sync(future)
     _asyncio.get_event_loop().set_exception_handler(lambda loop, context: None)
-    _no_time_zones()
+    _use_time_zones()
     import gc
 
     gc.collect()
     gc.freeze()
 
 
-_BRIDGE = ("get", "set", "update", "delete", "keys", "all", "flush", "log", "call", "sleep", "worker")
+_BRIDGE = ("get", "set", "update", "delete", "keys", "all", "flush", "log", "call", "sleep", "worker", "zone", "zones")
 
 
 def _connect(bridge, spec_json):

@@ -83,12 +83,50 @@ describe('loading Python', () => {
     expect(end.error?.message).toContain(said);
   });
 
-  it('says that there is no time zone data', async () => {
-    const guest = await loaded('import zoneinfo\ndef tick(ctx): zoneinfo.ZoneInfo("Europe/Berlin")\n');
-    const { error } = await guest.run('tick');
-    expect(error).toMatchObject({ name: 'ZoneInfoNotFoundError' });
-    expect(error?.message).toContain('datetime.UTC');
+  it('has the time zones of the world, as the engine that runs it knows them', async () => {
+    const guest = await loaded(`
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo, available_timezones
+
+def shown(name, *at):
+    moment = datetime(*at, tzinfo=timezone.utc).astimezone(ZoneInfo(name))
+    return [moment.isoformat(), moment.tzname(), moment.dst() == timedelta(0)]
+
+def tick(ctx):
+    ctx.state.set("shown", [
+        shown("Europe/Berlin", 2026, 1, 15), shown("Europe/Berlin", 2026, 3, 29, 1), shown("Europe/Berlin", 1970, 1, 1),
+        shown("America/New_York", 2026, 7, 1), shown("Asia/Kathmandu", 2026, 7, 1), shown("Australia/Lord_Howe", 2026, 7, 1),
+        shown("Europe/Berlin", 2099, 7, 1), shown("UTC", 2026, 1, 1), shown("US/Eastern", 2026, 1, 1),
+    ])
+    twice = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    ctx.state.set("twice", [str(twice.utcoffset()), str(twice.replace(fold=1).utcoffset())])
+    ctx.state.set("all", [len(available_timezones()) > 400, "Europe/Berlin" in available_timezones(), "UTC" in available_timezones()])
+`);
+    expect(await guest.run('tick')).toMatchObject(OK);
+    expect(guest.value('shown')).toEqual([
+      ['2026-01-15T01:00:00+01:00', 'CET', true],
+      ['2026-03-29T03:00:00+02:00', 'CEST', false],
+      ['1970-01-01T01:00:00+01:00', 'CET', true],
+      ['2026-06-30T20:00:00-04:00', 'EDT', false],
+      ['2026-07-01T05:45:00+05:45', '+0545', true],
+      ['2026-07-01T10:30:00+10:30', 'LHST', true],
+      ['2099-07-01T02:00:00+02:00', 'CEST', false],
+      ['2026-01-01T00:00:00+00:00', 'UTC', true],
+      ['2025-12-31T19:00:00-05:00', 'EST', true],
+    ]);
+    expect(guest.value('twice')).toEqual(['2:00:00', '1:00:00']);
+    expect(guest.value('all')).toEqual([true, true, true]);
   });
+
+  it.each(['Europe/Berlim', 'europe/berlin', '+01:00', 'x'.repeat(1_000)])(
+    'says what a time zone is called where there is none of this name: %s',
+    async (name) => {
+      const guest = await loaded(`import zoneinfo\ndef tick(ctx): zoneinfo.ZoneInfo(${JSON.stringify(name)})\n`);
+      const { error } = await guest.run('tick');
+      expect(error).toMatchObject({ name: 'ZoneInfoNotFoundError' });
+      expect(error?.message).toContain("such as 'Europe/Berlin'");
+    },
+  );
 
   it('lets annotations name the types of ctx', async () => {
     const guest = await loaded(
