@@ -4,6 +4,8 @@
  */
 import { FRAME_BYTES_MAX } from '../protocol.ts';
 
+const HEADER_BYTES = 4;
+
 export function encodeFrame(messages: readonly unknown[]): Buffer {
   return frameOf(JSON.stringify(messages));
 }
@@ -34,19 +36,23 @@ export function encodeFrames(messages: readonly unknown[]): readonly Buffer[] {
 export function frameOf(json: string): Buffer {
   const length = Buffer.byteLength(json);
   if (length > FRAME_BYTES_MAX) throw new Error(`a frame of ${length} bytes is over the limit of ${FRAME_BYTES_MAX}`);
-  const frame = Buffer.allocUnsafe(4 + length);
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + length);
   frame.writeUInt32BE(length, 0);
-  frame.write(json, 4, 'utf8');
+  frame.write(json, HEADER_BYTES, 'utf8');
   return frame;
 }
 
-/** Feed it chunks; it calls `onFrame` with the parsed array of every whole frame. Throws on anything that is not one. */
+/**
+ * Feed it chunks; it calls `onFrame` with the parsed array of every whole frame. Throws on anything that is not one. Frames
+ * that come whole are read where they lie; what is cut is kept and put together once, when its last byte has come.
+ */
 export class FrameReader {
   readonly #onFrame: (messages: readonly unknown[]) => void;
   readonly #bytesMax: number;
-  #chunks: Buffer[] = [];
+  /** Of a frame that has begun: its pieces, their bytes, and how many it takes to go on. */
+  #pieces: Buffer[] = [];
   #have = 0;
-  #need = -1;
+  #need = 0;
 
   constructor(onFrame: (messages: readonly unknown[]) => void, bytesMax = FRAME_BYTES_MAX) {
     this.#onFrame = onFrame;
@@ -54,35 +60,36 @@ export class FrameReader {
   }
 
   push(chunk: Buffer): void {
-    this.#chunks.push(chunk);
+    if (this.#have === 0) return this.#read(chunk);
+    this.#pieces.push(chunk);
     this.#have += chunk.length;
+    if (this.#have < this.#need) return;
+    const whole = Buffer.concat(this.#pieces, this.#have);
+    this.#pieces = [];
+    this.#have = 0;
+    this.#read(whole);
+  }
+
+  #read(bytes: Buffer): void {
+    let at = 0;
     for (;;) {
-      if (this.#need < 0) {
-        if (this.#have < 4) return;
-        const length = this.#take(4).readUInt32BE(0);
-        if (length > this.#bytesMax) throw new Error(`a frame of ${length} bytes is over the limit`);
-        this.#need = length;
+      const left = bytes.length - at;
+      const need = left < HEADER_BYTES ? HEADER_BYTES : HEADER_BYTES + this.#bodyBytes(bytes.readUInt32BE(at));
+      if (left < need) {
+        if (left > 0) this.#pieces = [bytes.subarray(at)];
+        this.#have = left;
+        this.#need = need;
+        return;
       }
-      if (this.#have < this.#need) return;
-      const body = this.#take(this.#need);
-      this.#need = -1;
-      const parsed: unknown = JSON.parse(body.toString('utf8'));
+      const parsed: unknown = JSON.parse(bytes.toString('utf8', at + HEADER_BYTES, at + need));
+      at += need;
       if (!Array.isArray(parsed)) throw new Error('a frame is not an array of messages');
       this.#onFrame(parsed);
     }
   }
 
-  #take(length: number): Buffer {
-    const first = this.#chunks[0];
-    if (first !== undefined && first.length >= length) {
-      this.#have -= length;
-      if (first.length === length) this.#chunks.shift();
-      else this.#chunks[0] = first.subarray(length);
-      return first.subarray(0, length);
-    }
-    const all = Buffer.concat(this.#chunks);
-    this.#chunks = all.length === length ? [] : [all.subarray(length)];
-    this.#have = all.length - length;
-    return all.subarray(0, length);
+  #bodyBytes(length: number): number {
+    if (length > this.#bytesMax) throw new Error(`a frame of ${length} bytes is over the limit`);
+    return length;
   }
 }

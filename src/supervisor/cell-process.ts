@@ -30,8 +30,10 @@ const UNREAD_BYTES_MAX = 128 * 1024 * 1024;
 /** Of what a dying cell printed, this much is kept for the report. */
 const STDERR_CHARS = 2_000;
 const PAGE_BYTES = 4_096;
-/** Frames to one cell go out at least this far apart, ms. */
+/** Frames to one cell go out at least this far apart, ms; further where the last one carried many messages. */
 const SPACING_MS = 1;
+const BUSY_SPACING_MS = 3;
+const BUSY_MESSAGES = 8;
 
 export class CellProcess {
   readonly pid: number;
@@ -41,6 +43,7 @@ export class CellProcess {
   #outbox: string[] = [];
   #flushScheduled = false;
   #flushedAt = 0;
+  #spacingMs = SPACING_MS;
   #stderr = '';
   #killReason: string | null = null;
   #closed = false;
@@ -79,12 +82,18 @@ export class CellProcess {
   }
 
   send(message: ToCell): void {
+    this.sendText(JSON.stringify(message));
+  }
+
+  /** The JSON text of one message. */
+  sendText(json: string): void {
     if (this.#closed || this.#broken || this.#killReason !== null) return;
-    this.#outbox.push(JSON.stringify(message));
+    this.#outbox.push(json);
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    // Under load a frame carries what a millisecond brings; alone a message goes at once.
-    if (performance.now() - this.#flushedAt < SPACING_MS) setTimeout(() => this.#flush(), SPACING_MS);
+    // Under load a frame carries what some milliseconds bring; alone a message goes at once.
+    const early = this.#flushedAt + this.#spacingMs - performance.now();
+    if (early > 0) setTimeout(() => this.#flush(), early);
     else setImmediate(() => this.#flush());
   }
 
@@ -115,6 +124,7 @@ export class CellProcess {
     this.#flushedAt = performance.now();
     const messages = this.#outbox;
     this.#outbox = [];
+    this.#spacingMs = messages.length < BUSY_MESSAGES ? SPACING_MS : BUSY_SPACING_MS;
     if (this.#closed || this.#broken || this.#killReason !== null) return;
     if (this.#input.writableLength > UNREAD_BYTES_MAX) return this.kill('it stopped reading its pipe');
     // One frame per turn; a batch of large messages (loads) is split to stay below the frame limit.

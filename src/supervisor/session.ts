@@ -181,7 +181,17 @@ export class Session {
         abort: null,
         resolve,
       };
-      this.#handle?.send({ kind: 'run', run: id, ...order });
+      const { fn, timeoutMs, graceMs, info, error, world } = order;
+      this.#handle?.send({
+        kind: 'run',
+        run: id,
+        fn,
+        timeoutMs,
+        graceMs,
+        info,
+        ...(error === undefined ? undefined : { error }),
+        ...(world === undefined ? undefined : { world }),
+      });
     });
   }
 

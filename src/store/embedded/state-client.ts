@@ -43,8 +43,10 @@ const GROUPS_UNDER_WAY_MAX = 2;
 const GROUP_WEIGHT_MAX = 4_096;
 const GROUP_CHARACTERS_MAX = 8 * MiB;
 const LOAD_WEIGHT = 64;
-/** Groups of fewer than {@link LOAD_WEIGHT} commits go out at least this far apart, ms. */
+/** Groups of fewer than {@link LOAD_WEIGHT} commits go out at least this far apart, ms; further where the last one was large. */
 const GATHER_MS = 2;
+const BUSY_GATHER_MS = 5;
+const BUSY_WEIGHT = 16;
 
 class Group {
   readonly cells: Cell[] = [];
@@ -69,6 +71,7 @@ export class EmbeddedStateStore implements StateStore {
   #turn: NodeJS.Immediate | null = null;
   #gatherTimer: NodeJS.Timeout | null = null;
   #sentAt = 0;
+  #gatherMs = GATHER_MS;
   #closed: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
 
@@ -177,7 +180,7 @@ export class EmbeddedStateStore implements StateStore {
   #sendSoon(): void {
     if (this.#turn !== null || this.#underWay.length >= GROUPS_UNDER_WAY_MAX) return;
     const company = this.#gathering[0]?.weight ?? 0;
-    const early = GATHER_MS - (performance.now() - this.#sentAt);
+    const early = this.#sentAt + this.#gatherMs - performance.now();
     // Whoever claims or reads is about to start: only commits wait.
     if (early > 0 && company < LOAD_WEIGHT) {
       this.#gatherTimer ??= setTimeout(() => {
@@ -198,6 +201,7 @@ export class EmbeddedStateStore implements StateStore {
       if (group === undefined || group.waiting.length === 0) return;
       this.#underWay.push(group);
       this.#sentAt = performance.now();
+      this.#gatherMs = group.weight < BUSY_WEIGHT ? GATHER_MS : BUSY_GATHER_MS;
       this.#thread?.post({ kind: 'group', cells: group.cells });
     }
   }
