@@ -7,7 +7,7 @@ import type { GuestError, StreamEntry } from '../../sandbox/protocol.ts';
 import { toRuntimeError } from '../core/errors.ts';
 import { DUMP_MS_MAX } from '../core/limits.ts';
 import { Alarm } from './alarm.ts';
-import type { CellLoss } from './cell-pool.ts';
+import type { CellLoss } from './cell-loss.ts';
 import { loadSpec } from './load-spec.ts';
 import { sleepParked } from './parking.ts';
 import { sandboxPauseMs, setupPauseMs } from './pauses.ts';

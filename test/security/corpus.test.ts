@@ -24,8 +24,8 @@ const INTERVAL_MS = 1_000;
 /** From the loss of its cell until a canary waits for its next tick. */
 const RECOVERY_MS = 5_000;
 /** Longest time between two good ticks, with cells lost all the time and both processors busy. */
-const GAP_MS_MAX = 90_000;
-const ATTACK_TIMEOUT_MS = 150_000;
+const GAP_MS_MAX = 10_000;
+const ATTACK_TIMEOUT_MS = 60_000;
 /** Name, message and stack of an error together, and a little for the words around them. */
 const ERROR_CHARS_MAX = 128 + 4_096 + 16_384 + 512;
 
@@ -196,7 +196,7 @@ describe('after all attacks', () => {
   it('the event loop of the node was never held up for long', () => {
     delay.disable();
     expect(delay.percentile(99) / 1e6).toBeLessThan(100);
-    expect(delay.max / 1e6).toBeLessThan(5_000);
+    expect(delay.max / 1e6).toBeLessThan(1_000);
   });
 
   it('no prototype of the node was touched, and the engine itself never broke', () => {

@@ -4,7 +4,8 @@
  */
 import { afterEach } from 'vitest';
 import { type FromCell, type LoadSpec, PROTOCOL_VERSION } from '../../sandbox/protocol.ts';
-import { type CellLoss, CellPool, type SandboxMessage } from '../../src/supervisor/cell-pool.ts';
+import type { CellLoss } from '../../src/supervisor/cell-loss.ts';
+import { CellPool, type SandboxMessage } from '../../src/supervisor/cell-pool.ts';
 import { CellProcess } from '../../src/supervisor/cell-process.ts';
 import type { Step } from './fake-cell.ts';
 import { fakeLaunch } from './fake-launch.ts';
@@ -57,6 +58,7 @@ const SPEC = {
   capabilities: [],
   unconnected: {},
   state: [],
+  limits: { memoryBytes: 64 * 1_048_576 },
 } as unknown as LoadSpec;
 
 export interface Seat {
