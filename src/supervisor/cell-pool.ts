@@ -11,7 +11,6 @@ import { type Blame, type CellLoss, lossesOf } from './cell-loss.ts';
 import { type CellLaunch, CellProcess } from './cell-process.ts';
 import { OomWatch } from './oom-watch.ts';
 
-
 export type CellPurpose = 'shared' | 'dedicated' | 'probation';
 
 export interface PlaceRequest {
