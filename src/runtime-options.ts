@@ -119,15 +119,15 @@ const shape = {
 } satisfies Record<keyof RuntimeOptions, z.ZodType>;
 const optionsSchema = optionsOf(shape);
 
-/** @throws RuntimeError BAD_ARGUMENT */
+/** @throws RuntimeError CONFIG_INVALID */
 export function checkRuntimeOptions(options: unknown): asserts options is RuntimeOptions {
   const problem = problemOf(optionsSchema, options, 'createRuntime');
-  if (problem !== undefined) throw new RuntimeError('BAD_ARGUMENT', problem);
+  if (problem !== undefined) throw new RuntimeError('CONFIG_INVALID', problem);
   const { adapters = [] } = options as RuntimeOptions;
   const twice = sameName(adapters);
   if (twice !== undefined)
     throw new RuntimeError(
-      'BAD_ARGUMENT',
+      'CONFIG_INVALID',
       `createRuntime at adapters: two are named ${twice}; a worker could not tell them apart, rename one.`,
     );
 }

@@ -316,10 +316,9 @@ export class Ledger {
 }
 
 function fencedError(worker: string, epoch: bigint, ours: bigint): RuntimeError {
-  return new RuntimeError(
-    'FENCED',
-    `Worker ${worker} is no longer ours: another owner took it over (epoch ${epoch}, ours ${ours}).`,
-  );
+  const why =
+    epoch > ours ? 'another owner took it over' : 'the store was put back to a time before it was started here';
+  return new RuntimeError('FENCED', `Worker ${worker} is no longer ours: ${why} (epoch ${epoch}, ours ${ours}).`);
 }
 
 function staleError(worker: string, found: bigint, ours: bigint, why: string): RuntimeError {

@@ -65,9 +65,8 @@ export class WorkerRegistry {
     return this.#inTurn(id, async () => {
       const compiled = await compileWorker(options.source);
       const definition = resolveWorker(options, compiled.language, this.#o.minIntervalMs);
-      const slot = this.#slots.get(id);
-      if (slot === undefined) await this.#attach(id, definition, compiled);
-      else await this.#redeploy(slot, definition, compiled);
+      if (this.#slots.has(id)) await this.#redeploy(await this.#owned(id), definition, compiled);
+      else await this.#attach(id, definition, compiled);
       return this.status(id);
     });
   }
@@ -81,7 +80,7 @@ export class WorkerRegistry {
 
   startWorker(id: WorkerId): Promise<WorkerStatus> {
     return this.#inTurn(id, async () => {
-      await this.#slot(id).start('start');
+      await (await this.#owned(id)).start('start');
       return this.status(id);
     });
   }
@@ -89,16 +88,15 @@ export class WorkerRegistry {
   stopWorker(id: WorkerId, now: boolean): Promise<WorkerStatus> {
     if (now) this.#slots.get(id)?.cancel();
     return this.#inTurn(id, async () => {
-      const slot = this.#slots.get(id);
-      if (slot === undefined) await this.#stopDormant(id);
-      else await slot.end('stop', now);
+      if (this.#slots.has(id)) await (await this.#owned(id)).end('stop', now);
+      else await this.#stopDormant(id);
       return this.status(id);
     });
   }
 
   restartWorker(id: WorkerId, now: boolean): Promise<WorkerStatus> {
     return this.#inTurn(id, async () => {
-      const slot = this.#slot(id);
+      const slot = await this.#owned(id);
       await slot.end('stop', now);
       await slot.start('restart');
       return this.status(id);
@@ -107,12 +105,13 @@ export class WorkerRegistry {
 
   removeWorker(id: WorkerId, now: boolean): Promise<void> {
     return this.#inTurn(id, async () => {
-      const slot = this.#slots.get(id);
+      const slot = this.#slots.has(id) ? await this.#owned(id) : undefined;
       if (slot === undefined && !this.#dormant.has(id)) throw notFound(id);
       await slot?.end('stop', now);
       const epoch = slot?.self.ledger.epoch ?? (await this.#o.store.claim(id)).epoch;
       slot?.self.ledger.close(new RuntimeError('STOPPED', 'The worker was removed.'));
-      await this.#o.store.remove(id, epoch);
+      const removed = await this.#o.store.remove(id, epoch);
+      if (removed.kind !== 'ok') throw notOurs(id);
       await this.#o.records.forget(id);
       this.#slots.delete(id);
       this.#dormant.delete(id);
@@ -159,6 +158,20 @@ export class WorkerRegistry {
   }
 
   async #attach(id: WorkerId, definition: WorkerDefinition, compiled: CompiledWorker): Promise<void> {
+    const slot = await this.#claim(id, definition, compiled);
+    const { head } = slot.self;
+    if (head.actual === 'failed' || head.actual === 'invalid') {
+      // New code is a new chance only for a worker whose code was the trouble.
+      if (head.actual === 'invalid' && head.version !== compiled.version) return slot.start('deploy');
+      return slot.self.restore(head.actual, head.reason);
+    }
+    if (head.desired !== 'running') return slot.self.restore('stopped', null);
+    if (head.version === compiled.version) await slot.resume('node-restart');
+    else await slot.start('deploy');
+  }
+
+  /** As it stands in the store, without a life. */
+  async #claim(id: WorkerId, definition: WorkerDefinition, compiled: CompiledWorker): Promise<WorkerSlot> {
     const { services, store } = this.#o;
     const claimed = await store.claim(id);
     const head = parseHead(id, claimed.head);
@@ -183,14 +196,7 @@ export class WorkerRegistry {
     slot = new WorkerSlot(services, { id, definition, compiled, ledger, head });
     this.#slots.set(id, slot);
     this.#dormant.delete(id);
-    if (head.actual === 'failed' || head.actual === 'invalid') {
-      // New code is a new chance only for a worker whose code was the trouble.
-      if (head.actual === 'invalid' && head.version !== compiled.version) return slot.start('deploy');
-      return slot.self.restore(head.actual, head.reason);
-    }
-    if (head.desired !== 'running') return slot.self.restore('stopped', null);
-    if (head.version === compiled.version) await slot.resume('node-restart');
-    else await slot.start('deploy');
+    return slot;
   }
 
   async #redeploy(slot: WorkerSlot, definition: WorkerDefinition, compiled: CompiledWorker): Promise<void> {
@@ -221,8 +227,19 @@ export class WorkerRegistry {
       head: JSON.stringify(stopped),
       changes: [],
     });
-    if (result.kind !== 'ok') throw new RuntimeError('FENCED', `Worker ${id} belongs to another node.`);
+    if (result.kind !== 'ok') throw notOurs(id);
     this.#dormant.set(id, stopped);
+  }
+
+  /**
+   * For an order that writes. What was lost to a store that was put back is claimed anew: whoever gives the order has seen the
+   * reason, and the worker goes on from what is stored.
+   */
+  async #owned(id: WorkerId): Promise<WorkerSlot> {
+    const slot = this.#slot(id);
+    if (slot.self.ledger.lost === null) return slot;
+    await slot.end('suspend', true);
+    return this.#claim(id, slot.self.definition, slot.self.compiled);
   }
 
   #slot(id: WorkerId): WorkerSlot {
@@ -252,6 +269,10 @@ export class WorkerRegistry {
 function idOf(options: WorkerOptions): WorkerId {
   checkOptions(options);
   return parseWorkerId(`${options.workspace ?? 'default'}/${options.name}`);
+}
+
+function notOurs(id: WorkerId): RuntimeError {
+  return new RuntimeError('FENCED', `Worker ${id} belongs to another node.`);
 }
 
 function notFound(id: WorkerId): RuntimeError {

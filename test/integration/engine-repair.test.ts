@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Adapter, Claimed, WorkerOptions } from '../../src/index.ts';
 import { MemoryRecordStore } from '../../src/store/memory.ts';
-import { type Engine, id, startEngine } from '../support/engine.ts';
+import { type Engine, id, startEngine, workerOf } from '../support/engine.ts';
 import { RestorableStore } from '../support/restorable-store.ts';
 import { CommandedStore } from '../support/stores.ts';
 
@@ -325,6 +325,26 @@ describe('a worker whose saved state is put back', () => {
     await expect(engine.runtime.startWorker('w')).rejects.toMatchObject({ code: 'STALE' });
     await engine.inState('w', 'failed');
     expect(await store.read(id('w'))).toMatchObject({ revision: 1n, entries: [['n', '1']] });
+    // Whoever starts it again has read why, and means what is stored.
+    await engine.runtime.startWorker('w');
+    await engine.okTicks('w');
+    expect(await engine.runtime.readState('w')).toMatchObject({ n: 2 });
+  });
+
+  test('and was given up takes orders again, from what is stored', async () => {
+    const { engine, store } = await startWorld();
+    for (const name of ['stopped', 'removed', 'redeployed']) {
+      await engine.run(name, COUNTER.JavaScript);
+      await engine.okTicks(name);
+      await store.putBack(id(name), (now) => ({ ...older(now), epoch: now.epoch + 1n }));
+      await engine.inState(name, 'failed');
+    }
+    expect(await engine.runtime.stopWorker('stopped')).toMatchObject({ state: 'stopped', desired: 'stopped' });
+    await engine.runtime.removeWorker('removed');
+    expect(await store.read(id('removed'))).toBeNull();
+    await engine.runtime.deploy(workerOf('redeployed', `export function tick(ctx) { ctx.state.set('new', true); }`));
+    await engine.okTicks('redeployed');
+    expect(await engine.runtime.readState('redeployed')).toMatchObject({ n: 1, new: true });
   });
 
   test('and was taken over by another owner is given up: FENCED stays final', async () => {

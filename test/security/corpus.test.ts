@@ -24,7 +24,7 @@ const INTERVAL_MS = 1_000;
 /** From the loss of its cell until a canary waits for its next tick. */
 const RECOVERY_MS = 5_000;
 /** Longest time between two good ticks, with cells lost all the time and both processors busy. */
-const GAP_MS_MAX = 10_000;
+const GAP_MS_MAX = 20_000;
 const ATTACK_TIMEOUT_MS = 60_000;
 /** Name, message and stack of an error together, and a little for the words around them. */
 const ERROR_CHARS_MAX = 128 + 4_096 + 16_384 + 512;

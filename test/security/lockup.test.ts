@@ -27,7 +27,7 @@ function start(args: readonly string[], env: Record<string, string> = {}): Promi
   (child.stdio[CELL_WRITE_FD] as Readable).on('data', (chunk: Buffer) => {
     reader.push(chunk);
     // One that starts all the same must not outlive the test.
-    if (messages.some(({ kind }) => kind === 'hello')) child.kill('SIGTERM');
+    if (messages.some(({ kind }) => kind === 'hello')) child.kill('SIGKILL');
   });
   return new Promise((resolve) => child.on('close', (_code, signal) => resolve({ messages, signal })));
 }

@@ -87,7 +87,7 @@ describe('options of createRuntime', () => {
     ],
   ])('%s', (said, options) => {
     expect(saidOf({ dataDir: './data', ...options })).toMatchObject({
-      code: 'BAD_ARGUMENT',
+      code: 'CONFIG_INVALID',
       message: expect.stringContaining(said),
     });
   });
@@ -95,13 +95,13 @@ describe('options of createRuntime', () => {
   test.each(['state', 'log', 'worker', 'params', 'connected', 'aio', 'then', 'constructor'])(
     'an adapter cannot take the place of ctx.%s',
     (name) => {
-      expect(saidOf({ dataDir: './data', adapters: [named(name)] })).toMatchObject({ code: 'BAD_ARGUMENT' });
+      expect(saidOf({ dataDir: './data', adapters: [named(name)] })).toMatchObject({ code: 'CONFIG_INVALID' });
     },
   );
 
   test.each([undefined, null, 'data', []])('are an object, not %s', (options) => {
     expect(saidOf(options)).toMatchObject({
-      code: 'BAD_ARGUMENT',
+      code: 'CONFIG_INVALID',
       message: expect.stringContaining('must be an object'),
     });
   });

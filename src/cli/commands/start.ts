@@ -48,7 +48,7 @@ export async function startCommand(options: StartOptions, output: Output, enviro
   }
 }
 
-/** Everything that one `runtime start` opens, in order: sidecars, engine, workers. It ends in the reverse order. */
+/** Everything that one `runtime start` opens, in order: engine, sidecars, workers. It ends with the workers and the engine, then the sidecars. */
 class Session {
   readonly #config: LoadedConfig;
   readonly #reporter: Reporter;
@@ -100,14 +100,15 @@ class Session {
   }
 
   async #begin(): Promise<void> {
-    await this.#sidecars.start(this.#config.sidecars, this.#abort.signal);
-    if (this.#end.requested) return;
     const log = this.#reporter.engine;
     const runtime = createRuntime({ ...this.#config.options, log });
     this.#runtime = runtime;
     this.#reporter.attach(runtime);
     this.#engineStart = runtime.start();
     await this.#engineStart;
+    if (this.#end.requested) return;
+    // After the data folder is locked: of a second start, that is what must be told, not a port that the first one's sidecar has.
+    await this.#sidecars.start(this.#config.sidecars, this.#abort.signal);
     if (this.#end.requested) return;
     const ending = () => this.#end.requested;
     const counts = await deployAll(runtime, this.#config.workers, this.#reporter, {
