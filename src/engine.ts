@@ -40,7 +40,7 @@ interface Parts {
   readonly state: StateStore;
 }
 
-/** Creates an engine; nothing is opened before {@link Runtime.start}. @throws RuntimeError BAD_ARGUMENT */
+/** Creates an engine; nothing is opened before {@link Runtime.start}. @throws RuntimeError CONFIG_INVALID */
 export function createRuntime(options: RuntimeOptions): Runtime {
   checkRuntimeOptions(options);
   return new Engine(options);

@@ -56,6 +56,12 @@ function packageReads(name: string, from: string): PackageReads {
   const at = folders.findIndex((folder) => existsSync(join(folder, 'package.json')));
   const found = folders[at];
   if (found === undefined) throw new RuntimeError('CELL_START_FAILED', `The package ${name} is missing; run npm ci.`);
+  // Node's permissions follow no link there, and a cell that cannot find its packages dies without a word of use.
+  if (realpathSync(dirname(found)) !== dirname(found))
+    throw new RuntimeError(
+      'CELL_START_FAILED',
+      `${dirname(found)} is a link, which cells cannot follow: install the packages into a folder of that name.`,
+    );
   const real = realpathSync(found);
   const nearer = folders.slice(0, at).filter((folder) => existsSync(dirname(folder)));
   return { real, paths: [...nearer.map((folder) => join(folder, 'package.json')), found, real] };
