@@ -77,6 +77,8 @@ export function isEntry(value: unknown): value is StreamEntry {
   }
 }
 
+const areEntries = (value: unknown): boolean => Array.isArray(value) && value.every(isEntry);
+
 /** The message, or null when it is not one. */
 export function checkFromCell(value: unknown): FromCell | null {
   if (typeof value !== 'object' || value === null) return null;
@@ -104,10 +106,11 @@ function isMessage(message: Bag): boolean {
     case 'stuck':
       return message['cause'] === 'memory' || message['cause'] === 'timeout' || message['cause'] === 'damage';
     case 'stream':
-      return Array.isArray(message['entries']) && message['entries'].every(isEntry);
+      return areEntries(message['entries']);
     case 'ended':
       return (
         isCount(message['run']) &&
+        (message['entries'] === undefined || areEntries(message['entries'])) &&
         OUTCOMES.includes(message['outcome'] as RunOutcome) &&
         (message['error'] === undefined || isError(message['error'])) &&
         isAmount(message['durationMs']) &&

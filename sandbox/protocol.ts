@@ -172,6 +172,8 @@ export type FromCell =
   | ({
       readonly kind: 'ended';
       readonly run: number;
+      /** The last of the guest's stream: as a `stream` right before. */
+      readonly entries?: readonly StreamEntry[];
       readonly outcome: RunOutcome;
       readonly error?: GuestError;
       readonly durationMs: number;

@@ -1,5 +1,5 @@
 /** One run of a guest (loading it, or one call of its functions) and its clock, which stands still while the node holds it. */
-import type { GuestError, LoadReport, RunOutcome } from '../protocol.ts';
+import type { GuestError, LoadFailure, LoadReport, RunOutcome } from '../protocol.ts';
 
 export class Run {
   readonly id: number;
@@ -77,3 +77,12 @@ export function errorOf(run: Run, outcome: RunOutcome): GuestError | null {
       return { name: 'CancelledError', message: 'The call was ended because the worker was stopped.', stack: '' };
   }
 }
+
+/** What a load that ended like this is told as; without a report even `ok` is a failure. */
+export const LOAD_FAILURES: Readonly<Record<RunOutcome, LoadFailure>> = {
+  timeout: 'TICK_TIMEOUT',
+  memory: 'MEMORY_LIMIT',
+  error: 'USER_ERROR',
+  ok: 'INTERNAL',
+  cancelled: 'INTERNAL',
+};

@@ -4,9 +4,9 @@
  * still: it waits for answers, for timers, or for its next run.
  */
 import type { EntryPoint, GuestIsolate, SliceEnd } from '../isolate/guest-isolate.ts';
-import type { Address, FromCell, GuestError, RunOutcome } from '../protocol.ts';
+import type { Address, FromCell, GuestError, RunOutcome, StreamEntry } from '../protocol.ts';
 import { EntryCollector, partsOf, STREAM_CHARS } from './entries.ts';
-import { errorOf, Run } from './run.ts';
+import { errorOf, LOAD_FAILURES, Run } from './run.ts';
 
 export interface SandboxHost {
   send(message: FromCell): void;
@@ -267,7 +267,7 @@ export class Sandbox {
     this.#run = null;
     this.#clearTimers();
     this.#pending = this.#pending.filter((slice) => slice.opens !== undefined || slice.dump !== undefined);
-    this.#sendStream();
+    const entries = run.id === 0 ? this.#sendStream() : this.#sendStreamButLast();
     const now = performance.now();
     const error = errorOf(run, outcome);
     const whole =
@@ -277,18 +277,12 @@ export class Sandbox {
         this.#loaded = true;
         this.#host.send({ kind: 'loaded', ...this.address, report: run.report });
       } else {
-        const code = {
-          timeout: 'TICK_TIMEOUT',
-          memory: 'MEMORY_LIMIT',
-          error: 'USER_ERROR',
-          ok: 'INTERNAL',
-          cancelled: 'INTERNAL',
-        } as const;
-        this.#host.send({ kind: 'load-failed', ...this.address, code: code[outcome], error: error ?? NO_REPORT });
+        const code = LOAD_FAILURES[outcome];
+        this.#host.send({ kind: 'load-failed', ...this.address, code, error: error ?? NO_REPORT });
       }
     } else {
       const cpuMs = Math.max(0, (this.#guest?.cpuMs ?? 0) - run.cpuBeforeMs);
-      this.#sendEnded(run.id, outcome, error, now - run.startedAt, cpuMs, whole);
+      this.#sendEnded(run.id, outcome, error, now - run.startedAt, cpuMs, whole, entries);
     }
     if (!whole) this.#dispose();
   }
@@ -300,25 +294,35 @@ export class Sandbox {
     durationMs: number,
     cpuMs: number,
     intact: boolean,
+    entries?: readonly StreamEntry[] | undefined,
   ): void {
     this.#host.send({
       kind: 'ended',
       ...this.address,
       run,
+      ...(entries === undefined ? undefined : { entries }),
       outcome,
-      ...(error === null ? {} : { error }),
+      ...(error === null ? undefined : { error }),
       durationMs: Math.round(durationMs * 1_000) / 1_000,
       cpuMs: Math.round(cpuMs * 1_000) / 1_000,
       intact,
     });
   }
 
-  #sendStream(): void {
+  #sendStream(): undefined {
+    const last = this.#sendStreamButLast();
+    if (last !== undefined) this.#host.send({ kind: 'stream', ...this.address, entries: last });
+  }
+
+  /** What is not too much for one message is left to the caller. */
+  #sendStreamButLast(): readonly StreamEntry[] | undefined {
     const small = this.#entries.chars <= STREAM_CHARS;
     const entries = this.#entries.take();
-    if (entries.length === 0) return;
-    const parts = small ? [entries] : partsOf(entries);
-    for (const part of parts) this.#host.send({ kind: 'stream', ...this.address, entries: part });
+    if (entries.length === 0) return undefined;
+    if (small) return entries;
+    const parts = partsOf(entries);
+    for (const part of parts.slice(0, -1)) this.#host.send({ kind: 'stream', ...this.address, entries: part });
+    return parts.at(-1);
   }
 
   #readRing(): void {

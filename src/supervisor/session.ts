@@ -252,6 +252,7 @@ export class Session {
       case 'stream':
         return this.#options.onEntries(message.entries, this);
       case 'ended': {
+        if (message.entries !== undefined) this.#options.onEntries(message.entries, this);
         if (message.run !== this.#run?.id) return;
         const { outcome, error = null, durationMs, cpuMs, intact } = message;
         const result: RunResult = { outcome, error, durationMs, cpuMs, intact, loss: null };

@@ -51,7 +51,8 @@ function openGuest(language: 'javascript' | 'python' = 'javascript') {
     entered,
     out,
     kinds: () => sent.map(({ kind }) => kind),
-    entries: () => sent.flatMap((message) => (message.kind === 'stream' ? message.entries : [])),
+    entries: () =>
+      sent.flatMap((message) => (message.kind === 'stream' || message.kind === 'ended' ? (message.entries ?? []) : [])),
     async load(): Promise<void> {
       sandbox.load(guest as unknown as GuestIsolate, '{}', 1_000);
       stream.event(['e', 'ok', REPORT]);
