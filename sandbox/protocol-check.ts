@@ -113,6 +113,7 @@ function isMessage(message: Bag): boolean {
         (message['entries'] === undefined || areEntries(message['entries'])) &&
         OUTCOMES.includes(message['outcome'] as RunOutcome) &&
         (message['error'] === undefined || isError(message['error'])) &&
+        isAmount(message['waitedMs']) &&
         isAmount(message['durationMs']) &&
         isAmount(message['cpuMs']) &&
         typeof message['intact'] === 'boolean'

@@ -176,6 +176,9 @@ export type FromCell =
       readonly entries?: readonly StreamEntry[];
       readonly outcome: RunOutcome;
       readonly error?: GuestError;
+      /** From the order until the guest was entered. */
+      readonly waitedMs: number;
+      /** From then on. */
       readonly durationMs: number;
       readonly cpuMs: number;
       /** False: the sandbox is unusable and was thrown away. */

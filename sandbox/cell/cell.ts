@@ -115,7 +115,7 @@ export class Cell implements SandboxHost {
     this.#watch ??= setInterval(() => this.#watchRunning(), WATCH_MS);
     await sandbox.runSlice();
     this.#running.delete(sandbox);
-    this.#slots.release(sandbox, performance.now() - from < SLOW_AFTER_MS);
+    this.#slots.release(sandbox, performance.now() - from);
     sandbox.slotReleased();
     this.#schedulePump();
   }
@@ -129,7 +129,7 @@ export class Cell implements SandboxHost {
     for (const sandbox of this.#running) {
       const since = sandbox.runningSince;
       if (since === null || now - since < SLOW_AFTER_MS) continue;
-      this.#slots.tooSlow(sandbox);
+      this.#slots.outlasts(sandbox, now - since);
       sandbox.watch(now);
     }
     this.#schedulePump();

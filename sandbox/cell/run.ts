@@ -6,6 +6,8 @@ export class Run {
   readonly timeoutMs: number;
   readonly graceMs: number;
   readonly startedAt: number;
+  /** From the order until the guest was entered: other guests had the slots. */
+  readonly waitedMs: number;
   readonly cpuBeforeMs: number;
   /** The guest wrote its end. */
   ended = false;
@@ -15,11 +17,19 @@ export class Run {
   #deadline: number;
   #leftWhenHeld: number | null = null;
 
-  constructor(order: { id: number; timeoutMs: number; graceMs: number; now: number; cpuBeforeMs: number }) {
+  constructor(order: {
+    readonly id: number;
+    readonly timeoutMs: number;
+    readonly graceMs: number;
+    readonly askedAt?: number;
+    readonly now: number;
+    readonly cpuBeforeMs: number;
+  }) {
     this.id = order.id;
     this.timeoutMs = order.timeoutMs;
     this.graceMs = order.graceMs;
     this.startedAt = order.now;
+    this.waitedMs = order.now - (order.askedAt ?? order.now);
     this.cpuBeforeMs = order.cpuBeforeMs;
     this.#deadline = order.now + order.timeoutMs;
   }
@@ -64,7 +74,8 @@ export function errorOf(run: Run, outcome: RunOutcome): GuestError | null {
     case 'error':
       return run.error;
     case 'timeout': {
-      const message = `The call took longer than ${run.timeoutMs / 1_000} s and was ended.`;
+      const what = run.id === 0 ? 'Running the module body' : 'The call';
+      const message = `${what} took longer than ${run.timeoutMs / 1_000} s and was ended.`;
       return { name: 'TickTimeoutError', message, stack: run.error?.stack ?? '' };
     }
     case 'memory':

@@ -101,6 +101,7 @@ export class Sandbox {
         run: message.run,
         outcome: 'error',
         error: { name: 'InternalError', message: 'the sandbox cannot run now', stack: '' },
+        waitedMs: 0,
         durationMs: 0,
         cpuMs: 0,
         intact: false,
@@ -108,7 +109,8 @@ export class Sandbox {
       return;
     }
     const { run: id, timeoutMs, graceMs } = message;
-    const opens = (now: number): Run => new Run({ id, timeoutMs, graceMs, now, cpuBeforeMs: guest.cpuMs });
+    const askedAt = performance.now();
+    const opens = (now: number): Run => new Run({ id, timeoutMs, graceMs, askedAt, now, cpuBeforeMs: guest.cpuMs });
     this.#push({ entry: 'begin', args: [orderJson], opens });
   }
 
@@ -137,7 +139,7 @@ export class Sandbox {
       // The run still waits for its slot.
       const before = this.#pending.length;
       this.#pending = this.#pending.filter((slice) => slice.entry !== 'begin');
-      if (this.#pending.length < before) this.#sendEnded(run, 'cancelled', null, 0, 0, true);
+      if (this.#pending.length < before) this.#sendEnded({ id: run, waitedMs: 0 }, 'cancelled', null, 0, 0, true);
       return;
     }
     current.phase = 'cancelled';
@@ -282,13 +284,13 @@ export class Sandbox {
       }
     } else {
       const cpuMs = Math.max(0, (this.#guest?.cpuMs ?? 0) - run.cpuBeforeMs);
-      this.#sendEnded(run.id, outcome, error, now - run.startedAt, cpuMs, whole, entries);
+      this.#sendEnded(run, outcome, error, now - run.startedAt, cpuMs, whole, entries);
     }
     if (!whole) this.#dispose();
   }
 
   #sendEnded(
-    run: number,
+    run: Pick<Run, 'id' | 'waitedMs'>,
     outcome: RunOutcome,
     error: GuestError | null,
     durationMs: number,
@@ -299,12 +301,13 @@ export class Sandbox {
     this.#host.send({
       kind: 'ended',
       ...this.address,
-      run,
+      run: run.id,
       ...(entries === undefined ? undefined : { entries }),
       outcome,
       ...(error === null ? undefined : { error }),
-      durationMs: Math.round(durationMs * 1_000) / 1_000,
-      cpuMs: Math.round(cpuMs * 1_000) / 1_000,
+      waitedMs: microseconds(run.waitedMs),
+      durationMs: microseconds(durationMs),
+      cpuMs: microseconds(cpuMs),
       intact,
     });
   }
@@ -394,3 +397,5 @@ export class Sandbox {
 }
 
 const NO_REPORT: GuestError = { name: 'InternalError', message: 'the worker ended without a report', stack: '' };
+
+const microseconds = (ms: number): number => Math.round(ms * 1_000) / 1_000;

@@ -1,71 +1,91 @@
 /**
- * How many guests run at once in a cell. A slot covers running code only. A slice that runs longer than 50 ms gives its
- * slot back and moves to the slow lane, so that a handful of busy workers cannot hold up the quick ones; a worker that
- * was slow last time starts there. A slice that runs cannot be held back any more, so it leaves the quick ones their slots even
- * where the slow lane is full: a few endless loops would otherwise stop all others until their time is over. Pure
- * bookkeeping: the cell does the entering.
+ * How many guests run at once in a cell. A slot covers running code only, and there are three lanes for it, by how long a slice
+ * runs: most are over within 50 ms; slow ones have 1 s; and there are loops that never end by themselves. A slice that outlasts
+ * its lane cannot be held back any more, so it gives its place there to the next and counts in the lane behind, even
+ * where that is full; a worker begins in the lane in which its last slice ended. So a handful of loops holds up neither the
+ * quick nor the slow. Pure bookkeeping: the cell does the entering.
  */
 export const SLOW_AFTER_MS = 50;
-const SLOW_LANE = 2;
+const ENDLESS_AFTER_MS = 1_000;
+const PLACES_SLOW = 2;
+const PLACES_ENDLESS = 2;
+
+interface Lane<Guest> {
+  /** A slice that has run for this long belongs to the next one. */
+  readonly untilMs: number;
+  places: number;
+  used: number;
+  readonly waiting: Guest[];
+}
 
 export class Slots<Guest extends object> {
-  #fast: number;
-  readonly #running = new Map<Guest, 'fast' | 'slow'>();
-  readonly #slowNext = new WeakSet<Guest>();
-  readonly #quick: Guest[] = [];
-  readonly #heavy: Guest[] = [];
-  #fastUsed = 0;
-  #slowUsed = 0;
+  readonly #lanes: readonly [Lane<Guest>, Lane<Guest>, Lane<Guest>];
+  readonly #running = new Map<Guest, number>();
+  /** Where the next slice begins; not named: in the first lane. */
+  readonly #next = new WeakMap<Guest, number>();
 
-  constructor(fast: number) {
-    this.#fast = fast;
+  constructor(places: number) {
+    this.#lanes = [
+      lane(SLOW_AFTER_MS, places),
+      lane(ENDLESS_AFTER_MS, PLACES_SLOW),
+      lane(Number.POSITIVE_INFINITY, PLACES_ENDLESS),
+    ];
   }
 
-  resize(fast: number): void {
-    this.#fast = Math.max(1, fast);
+  /** Places in the first lane; at least one. */
+  resize(places: number): void {
+    this.#lanes[0].places = Math.max(1, places);
   }
 
   /** A guest that wants to run. The caller asks once per slice. */
   enqueue(guest: Guest): void {
-    (this.#slowNext.has(guest) ? this.#heavy : this.#quick).push(guest);
+    this.#laneAt(this.#next.get(guest) ?? 0).waiting.push(guest);
   }
 
   /** The next guest that may run now, which then holds a slot; undefined if none. */
   next(): Guest | undefined {
-    if (this.#fastUsed < this.#fast) {
-      const guest = this.#quick.shift();
-      if (guest !== undefined) {
-        this.#fastUsed += 1;
-        this.#running.set(guest, 'fast');
-        return guest;
-      }
-    }
-    if (this.#slowUsed < SLOW_LANE) {
-      const guest = this.#heavy.shift();
-      if (guest !== undefined) {
-        this.#slowUsed += 1;
-        this.#running.set(guest, 'slow');
-        return guest;
-      }
+    for (let index = 0; index < this.#lanes.length; index++) {
+      const lane = this.#laneAt(index);
+      if (lane.used >= lane.places) continue;
+      const guest = lane.waiting.shift();
+      if (guest === undefined) continue;
+      lane.used += 1;
+      this.#running.set(guest, index);
+      return guest;
     }
     return undefined;
   }
 
-  /** The slice has run for {@link SLOW_AFTER_MS}. */
-  tooSlow(guest: Guest): void {
-    this.#slowNext.add(guest);
-    if (this.#running.get(guest) !== 'fast') return;
-    this.#fastUsed -= 1;
-    this.#slowUsed += 1;
-    this.#running.set(guest, 'slow');
+  /** The slice has run for so long by now. */
+  outlasts(guest: Guest, ms: number): void {
+    const from = this.#running.get(guest);
+    const to = this.#laneFor(ms);
+    if (from === undefined || to <= from) return;
+    this.#laneAt(from).used -= 1;
+    this.#laneAt(to).used += 1;
+    this.#running.set(guest, to);
   }
 
-  release(guest: Guest, wasQuick: boolean): void {
-    const lane = this.#running.get(guest);
-    if (lane === undefined) return;
+  /** The slice is over, after so long. */
+  release(guest: Guest, ms: number): void {
+    const from = this.#running.get(guest);
+    if (from === undefined) return;
     this.#running.delete(guest);
-    if (lane === 'fast') this.#fastUsed -= 1;
-    else this.#slowUsed -= 1;
-    if (wasQuick) this.#slowNext.delete(guest);
+    this.#laneAt(from).used -= 1;
+    const to = this.#laneFor(ms);
+    if (to === 0) this.#next.delete(guest);
+    else this.#next.set(guest, to);
   }
+
+  #laneFor(ms: number): number {
+    return this.#lanes.findIndex(({ untilMs }) => ms < untilMs);
+  }
+
+  #laneAt(index: number): Lane<Guest> {
+    return this.#lanes[index] as Lane<Guest>;
+  }
+}
+
+function lane<Guest>(untilMs: number, places: number): Lane<Guest> {
+  return { untilMs, places, used: 0, waiting: [] };
 }

@@ -34,8 +34,8 @@ export function decideCommit(
 }
 
 /**
- * Fenced by epochs alone: the stored revision only has to be below the new one. `removedEpoch` is the highest epoch that any
- * removed worker had.
+ * Fenced by newer epochs alone: a stored epoch below the new one was put back from a backup, and where it is the same, the stored
+ * revision has to be below the new one. `removedEpoch` is the highest epoch that any removed worker had.
  */
 export function decideReplacement(
   stored: StoredVersion | undefined,
@@ -43,8 +43,8 @@ export function decideReplacement(
   replacement: { readonly epoch: bigint; readonly revision: bigint; readonly commitId: string },
 ): CommitDecision {
   if (stored === undefined) return replacement.epoch > removedEpoch ? APPLY : { kind: 'fenced', epoch: removedEpoch };
-  if (stored.epoch !== replacement.epoch) return { kind: 'fenced', epoch: stored.epoch };
-  if (stored.revision < replacement.revision) return APPLY;
+  if (stored.epoch > replacement.epoch) return { kind: 'fenced', epoch: stored.epoch };
+  if (stored.epoch < replacement.epoch || stored.revision < replacement.revision) return APPLY;
   if (stored.revision === replacement.revision && stored.commitId === replacement.commitId) return COMMITTED;
   return { kind: 'stale', revision: stored.revision };
 }

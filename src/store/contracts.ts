@@ -82,7 +82,8 @@ export interface StateStore {
   /** Resolves only when the commit is durable. Commits of one worker are applied in the order of the calls. */
   commit(commit: Commit): Promise<CommitResult>;
   /**
-   * One atomic step, whatever revision is stored; resolves only when it is durable. A worker that is not there is created again
+   * One atomic step; resolves only when it is durable. FENCED where the stored epoch is a newer one, STALE where it is the same and
+   * the stored revision not below the new one; an older epoch gives way. A worker that is not there is created again
    * under the same epoch, which all its earlier owners are below. Only where a removed worker had that epoch or a higher
    * one is the caller FENCED: then it may be an earlier owner of the very worker that was removed, whom nothing brings back.
    */

@@ -14,13 +14,18 @@ export interface CallsOwner {
   readonly settled: () => boolean;
 }
 
+/** An adapter that answers none of its calls must not fill the node's memory with them. */
+const UNANSWERED_MAX = 1_000;
 /** The clock of a run stops when its commit takes longer than this. */
 const HOLD_AFTER_MS = 50;
 
 export class Calls {
   readonly #s: SlotServices;
   readonly #owner: CallsOwner;
+  /** Calls of the run in flight. */
   #open = 0;
+  /** Calls that no adapter has answered yet, those of ended runs among them. */
+  #unanswered = 0;
 
   constructor(services: SlotServices, owner: CallsOwner) {
     this.#s = services;
@@ -87,6 +92,11 @@ export class Calls {
   }
 
   #call(session: Session, name: string, argsJson: string): Promise<string> {
+    if (this.#unanswered >= UNANSWERED_MAX)
+      throw new RuntimeError(
+        'CALL_LIMIT',
+        `ctx.${name} was not called: ${this.#unanswered} earlier calls of this worker were never answered.`,
+      );
     return this.#s.dispatcher.call({
       worker: this.#owner.worker,
       tick: this.#owner.tick(),
@@ -99,7 +109,16 @@ export class Calls {
   }
 
   async #answer(session: Session, call: number, work: () => Promise<string>): Promise<void> {
-    this.#open += 1;
+    // A run that ends leaves its calls behind, and the guest counts anew: so does this.
+    const { signal } = session;
+    let open = !signal.aborted;
+    const close = (): void => {
+      if (open) this.#open -= 1;
+      open = false;
+    };
+    if (open) this.#open += 1;
+    this.#unanswered += 1;
+    signal.addEventListener('abort', close);
     try {
       session.send({ kind: 'reply', call, json: await work() });
     } catch (thrown) {
@@ -109,7 +128,9 @@ export class Calls {
       const message = error.code === 'INTERNAL' ? 'The call failed inside the engine.' : error.message;
       session.send({ kind: 'refuse', call, code: error.code, message: message.slice(0, 4_000) });
     } finally {
-      this.#open -= 1;
+      signal.removeEventListener('abort', close);
+      this.#unanswered -= 1;
+      close();
     }
   }
 

@@ -34,14 +34,16 @@ export interface LedgerOptions {
 /** What was found in the store, and what is there now. */
 export interface Repaired {
   /** The stored revision; 0 where the worker was not there. */
-  readonly found: bigint;
+  /** The revision; null where the epoch already was an older one. */
+  readonly found: bigint | null;
   readonly ours: bigint;
   readonly revision: bigint;
   readonly keys: number;
 }
 
 interface Repair {
-  readonly found: bigint;
+  /** The revision; null where the epoch already was an older one. */
+  readonly found: bigint | null;
   /** What the dump is stored with. */
   head: string;
   readonly dump: StateDump;
@@ -55,6 +57,8 @@ interface Waiter {
 }
 
 const NO_SANDBOX = 'no live sandbox holds it';
+/** A commit takes milliseconds. */
+const SILENT_MS = 5_000;
 const RETRY_MS = [50, 100, 200, 500, 1_000] as const;
 
 /** Distinguishes the commits of this process from those of any other with the same epoch. */
@@ -72,6 +76,7 @@ export class Ledger {
   #head: string | null = null;
   #waiters: Waiter[] = [];
   #inFlight = false;
+  #sentAt = 0;
   #flying: readonly Waiter[] = [];
   #lost: RuntimeError | null = null;
   #away = false;
@@ -167,7 +172,7 @@ export class Ledger {
     this.#sizes = repair.dump.sizes;
     this.#flying = [...this.#flying, ...this.#waiters.splice(0)];
     repair.head = this.#head ?? repair.head;
-    this.#replace(repair, repair.found);
+    this.#replace(repair, repair.found ?? 0n);
   }
 
   /** The sandbox will say nothing more. */
@@ -205,7 +210,16 @@ export class Ledger {
     this.#send(commit, 0);
   }
 
+  /** Called every few seconds: a store that does not answer at all is away too. */
+  look(): void {
+    if (!this.#inFlight || this.#away || this.#lost !== null || this.#o.clock.monoMs() - this.#sentAt < SILENT_MS)
+      return;
+    this.#away = true;
+    this.#o.onStore(true, `it has not answered for ${SILENT_MS / 1_000} s`);
+  }
+
   #send(commit: Commit, attempt: number): void {
+    this.#sentAt = this.#o.clock.monoMs();
     this.#o.store.commit(commit).then(
       (result) => this.#onResult(commit, result),
       (error: unknown) => this.#onAway(error, attempt, () => this.#send(commit, attempt + 1)),
@@ -227,10 +241,12 @@ export class Ledger {
   }
 
   #onResult(commit: Commit, result: CommitResult): void {
-    if (result.kind === 'fenced') return this.close(fencedError(commit.worker, result.epoch, this.epoch));
+    if (result.kind === 'fenced' && result.epoch > this.epoch)
+      return this.close(fencedError(commit.worker, result.epoch, this.epoch));
     if (this.#lost !== null) return;
     this.#onBack();
-    if (result.kind === 'stale') return this.#onStale(commit, result.revision);
+    // An epoch below ours was granted before: the store was put back to a time before this node claimed the worker.
+    if (result.kind !== 'ok') return this.#onStale(commit, result.kind === 'stale' ? result.revision : null);
     this.#acknowledge(commit.revision, commit.changes);
   }
 
@@ -255,7 +271,7 @@ export class Ledger {
    * flushed or tampered with. Removal goes through the engine and closes this ledger first, so a worker that is not there is
    * lost data too. The only whole copy is in the sandbox; nothing is acknowledged until it is stored.
    */
-  #onStale(commit: Commit, found: bigint): void {
+  #onStale(commit: Commit, found: bigint | null): void {
     const dump = new StateDump(++dumpCount, this.#o.limits);
     this.#repair = { found, head: commit.head, dump, changed: new Set(commit.changes.map(({ key }) => key)) };
     const limitMs = this.#o.askDump(dump.id);
@@ -265,7 +281,7 @@ export class Ledger {
   }
 
   #giveUp(why: string): void {
-    this.close(staleError(this.#o.worker, this.#repair?.found ?? 0n, this.#revision, why));
+    this.close(staleError(this.#o.worker, this.#repair?.found ?? null, this.#revision, why));
   }
 
   #replace(repair: Repair, stored: bigint): void {
@@ -281,6 +297,7 @@ export class Ledger {
   }
 
   #sendReplacement(repair: Repair, attempt: number, replacement: Replacement): void {
+    this.#sentAt = this.#o.clock.monoMs();
     this.#o.store.replace(replacement).then(
       (result) => {
         if (result.kind === 'fenced') return this.close(fencedError(replacement.worker, result.epoch, this.epoch));
@@ -321,9 +338,10 @@ function fencedError(worker: string, epoch: bigint, ours: bigint): RuntimeError 
   return new RuntimeError('FENCED', `Worker ${worker} is no longer ours: ${why} (epoch ${epoch}, ours ${ours}).`);
 }
 
-function staleError(worker: string, found: bigint, ours: bigint, why: string): RuntimeError {
+function staleError(worker: string, found: bigint | null, ours: bigint, why: string): RuntimeError {
+  const what = found === null ? 'it is from before this start' : `stored revision ${found}, ours ${ours}`;
   return new RuntimeError(
     'STALE',
-    `The stored state of worker ${worker} is not the one that was written last (stored revision ${found}, ours ${ours}), and ${why}. Nothing was overwritten; restart the runtime to go on from what is stored.`,
+    `The stored state of worker ${worker} is not the one that was written last (${what}), and ${why}. Nothing was overwritten; start the worker to go on from what is stored.`,
   );
 }

@@ -21,6 +21,8 @@ import type { CellPool, PlaceRequest, SandboxHandle, SandboxMessage, SandboxOrde
 export interface RunResult {
   readonly outcome: RunOutcome | 'cell-lost';
   readonly error: GuestError | null;
+  /** In its cell, until the guest was entered. */
+  readonly waitedMs: number;
   readonly durationMs: number;
   readonly cpuMs: number;
   /** The sandbox can be used again. */
@@ -75,8 +77,10 @@ const OPEN_MS_MAX = 60_000;
 const OPEN_LOOKS_MAX = 10;
 /** Beyond timeout and grace a run may need this long until the cell has dealt with it. */
 const OVERDUE_MS = 5_000;
+/** A run that was cut is over within some seconds, unless its cell hangs. */
+const CANCEL_MS_MAX = 10_000;
 /** A run that its cell did not start, in a cell that said nothing all the time: it hangs. */
-const UNSTARTED_MS = 120_000;
+const UNSTARTED_MS = 30_000;
 /** The same in a cell that has much to do, where a run may wait for its turn. */
 const UNSTARTED_BUSY_MS = 900_000;
 /** A cell that was quiet for this long when a run in it is overdue has ended nobody's run. */
@@ -90,6 +94,7 @@ export class Session {
   #run: OpenRun | null = null;
   #lastRun = 0;
   #over = false;
+  #cancelWatch: () => void = () => undefined;
   /** Messages of the cell at the last look, and when a look last found more of them. */
   #heard = 0;
   #quietSince = 0;
@@ -211,8 +216,15 @@ export class Session {
     this.#run.heldSince = null;
   }
 
+  /** Ends the run in flight at once; a cell that does not heed it hangs. */
   cancel(): void {
-    if (this.#run !== null) this.#handle?.send({ kind: 'cancel', run: this.#run.id });
+    const run = this.#run;
+    if (run === null) return;
+    this.#handle?.send({ kind: 'cancel', run: run.id });
+    this.#cancelWatch();
+    this.#cancelWatch = this.#clock.after(CANCEL_MS_MAX, () => {
+      if (this.#run === run) this.#handle?.killCell('it did not end a run that was cut', 'nobody');
+    });
   }
 
   close(): void {
@@ -254,8 +266,8 @@ export class Session {
       case 'ended': {
         if (message.entries !== undefined) this.#options.onEntries(message.entries, this);
         if (message.run !== this.#run?.id) return;
-        const { outcome, error = null, durationMs, cpuMs, intact } = message;
-        const result: RunResult = { outcome, error, durationMs, cpuMs, intact, loss: null };
+        const { outcome, error = null, waitedMs, durationMs, cpuMs, intact } = message;
+        const result: RunResult = { outcome, error, waitedMs, durationMs, cpuMs, intact, loss: null };
         if (!intact) {
           this.#end();
           this.#handle?.unload();
@@ -273,7 +285,7 @@ export class Session {
     const run = this.#run;
     if (run === null) return this.#options.onIdleLoss(loss, this);
     const durationMs = this.#clock.monoMs() - (run.startedAt ?? run.sentAt);
-    this.#finish({ ...verdict(loss), durationMs, cpuMs: 0, intact: false, loss });
+    this.#finish({ ...verdict(loss), waitedMs: 0, durationMs, cpuMs: 0, intact: false, loss });
   }
 
   #end(): void {
@@ -285,6 +297,7 @@ export class Session {
     const run = this.#run;
     if (run === null) return;
     this.#run = null;
+    this.#cancelWatch();
     run.abort?.abort();
     run.resolve(result);
   }
@@ -334,4 +347,12 @@ const GIVEN_UP: CellLoss = {
   killed: false,
 };
 
-const NOT_RUN: RunResult = { outcome: 'cancelled', error: null, durationMs: 0, cpuMs: 0, intact: false, loss: null };
+const NOT_RUN: RunResult = {
+  outcome: 'cancelled',
+  error: null,
+  waitedMs: 0,
+  durationMs: 0,
+  cpuMs: 0,
+  intact: false,
+  loss: null,
+};

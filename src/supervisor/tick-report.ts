@@ -26,6 +26,8 @@ export function tickRecord(
     fn,
     outcome,
     ...times,
+    // To the moment when its code began: what it waited for in its cell is not its own time.
+    latenessMs: times.latenessMs + result.waitedMs,
     durationMs,
     cpuMs,
     errorCode: errorCodeOf(result),

@@ -1,8 +1,10 @@
 /** Loads new code once, beside whatever runs, to know that it can be loaded: its module body runs, none of its functions does. */
-import { RuntimeError } from '../core/errors.ts';
+import { RuntimeError, toRuntimeError } from '../core/errors.ts';
 import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
+import { invalidAt } from '../workers/problems.ts';
+import { loadProblem } from './load-problem.ts';
 import { loadSpec } from './load-spec.ts';
-import { Session } from './session.ts';
+import { type OpenResult, Session } from './session.ts';
 import type { SlotServices } from './slot-services.ts';
 import { describeError } from './tick-report.ts';
 
@@ -12,7 +14,31 @@ export async function tryLoading(
   definition: WorkerDefinition,
   compiled: CompiledWorker,
 ): Promise<void> {
-  const opened = await Session.open({
+  const open = (): Promise<OpenResult> => openOnce(services, definition, compiled);
+  // Cells are an ordinary loss: the trial is made once more.
+  let opened = await open().catch((error: unknown) => {
+    if (toRuntimeError(error).code === 'CELL_START_FAILED') return open();
+    throw error;
+  });
+  if (opened.kind === 'lost' && !opened.loss.culprit) opened = await open();
+  switch (opened.kind) {
+    case 'loaded':
+      return opened.session.close();
+    case 'lost':
+      if (!opened.loss.culprit)
+        throw new RuntimeError('CELL_LOST', `The code could not be tried: ${opened.loss.reason}.`);
+      throw invalidAt(compiled.entry, 1, 1, `loading the code took its process down: ${opened.loss.reason}.`);
+    case 'failed': {
+      const error = { ...opened.error, stack: compiled.mapStack(opened.error.stack) };
+      if (opened.code === 'INTERNAL') throw new RuntimeError('INTERNAL', describeError(error));
+      const problems = [loadProblem(error, compiled.entry)];
+      throw new RuntimeError('CODE_INVALID', describeError(error), { details: { problems } });
+    }
+  }
+}
+
+function openOnce(services: SlotServices, definition: WorkerDefinition, compiled: CompiledWorker): Promise<OpenResult> {
+  return Session.open({
     pool: services.pool,
     clock: services.clock,
     signal: new AbortController().signal,
@@ -26,17 +52,4 @@ export async function tryLoading(
     onEntries: () => undefined,
     onIdleLoss: () => undefined,
   });
-  switch (opened.kind) {
-    case 'loaded':
-      return opened.session.close();
-    case 'lost':
-      if (!opened.loss.culprit)
-        throw new RuntimeError('CELL_LOST', `The code could not be tried: ${opened.loss.reason}.`);
-      throw new RuntimeError('CODE_INVALID', `Loading the code took its process down: ${opened.loss.reason}.`);
-    case 'failed':
-      throw new RuntimeError(
-        opened.code === 'INTERNAL' ? 'INTERNAL' : 'CODE_INVALID',
-        describeError({ ...opened.error, stack: compiled.mapStack(opened.error.stack) }),
-      );
-  }
 }

@@ -95,6 +95,7 @@ export class WorkerRegistry {
   }
 
   restartWorker(id: WorkerId, now: boolean): Promise<WorkerStatus> {
+    if (now) this.#slots.get(id)?.cancel();
     return this.#inTurn(id, async () => {
       const slot = await this.#owned(id);
       await slot.end('stop', now);
@@ -104,6 +105,7 @@ export class WorkerRegistry {
   }
 
   removeWorker(id: WorkerId, now: boolean): Promise<void> {
+    if (now) this.#slots.get(id)?.cancel();
     return this.#inTurn(id, async () => {
       const slot = this.#slots.has(id) ? await this.#owned(id) : undefined;
       if (slot === undefined && !this.#dormant.has(id)) throw notFound(id);

@@ -95,11 +95,7 @@ export class WorkerSelf {
 
   /** Once per incident: for the operator, and in the worker's own log, where it is kept. */
   onRepaired({ found, ours, revision, keys }: Repaired): void {
-    const what =
-      found === 0n
-        ? `nothing of it was stored any more, ours was revision ${ours}`
-        : `the stored revision was ${found}, ours ${ours}`;
-    const text = `was not the one that was written last (${what}). It was written again from the live sandbox, with ${keys} keys, as revision ${revision}`;
+    const text = `was not the one that was written last (${whatWasFound(found, ours)}). It was written again from the live sandbox, with ${keys} keys, as revision ${revision}`;
     this.services.log('error', `the stored state of worker ${this.id} ${text}`, { worker: this.id, code: 'STALE' });
     this.calls.log('warn', `The stored state ${text}.`, null);
   }
@@ -110,4 +106,10 @@ export class WorkerSelf {
       this.to('paused', reason);
     } else if (!away && this.#state === 'paused') this.to(this.#beforePause, null);
   }
+}
+
+function whatWasFound(found: bigint | null, ours: bigint): string {
+  if (found === null) return 'it was from before this start of the runtime';
+  if (found === 0n) return `nothing of it was stored any more, ours was revision ${ours}`;
+  return `the stored revision was ${found}, ours ${ours}`;
 }

@@ -67,7 +67,8 @@ export class WorkerSlot {
   async end(how: 'stop' | 'suspend', now: boolean): Promise<void> {
     const { self } = this;
     if (this.#life !== null) {
-      self.to('stopping', null);
+      // Why it takes so long.
+      self.to('stopping', self.state === 'paused' ? self.reason : null);
       this.#life.end(how);
       if (now) this.#life.cancel();
       await this.#lived;
@@ -101,6 +102,7 @@ export class WorkerSlot {
   /** Called every few seconds: repairs what should not happen. */
   reconcile(): void {
     const { self } = this;
+    self.ledger.look();
     const overdueMs = this.#life?.checkOverdue() ?? 0;
     if (overdueMs < patienceMs(self.definition.settings.schedule)) return;
     const text = `worker ${self.id} (${self.state}) was overdue by ${Math.round(overdueMs)} ms and was woken`;

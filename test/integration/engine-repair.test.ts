@@ -347,6 +347,20 @@ describe('a worker whose saved state is put back', () => {
     expect(await engine.runtime.readState('redeployed')).toMatchObject({ n: 1, new: true });
   });
 
+  test('to a time before this node claimed it is repaired too', async () => {
+    const { engine, store, incidents } = await startWorld();
+    await engine.run('w', COUNTER.JavaScript);
+    await engine.okTicks('w', 2);
+    await engine.runtime.restartWorker('w');
+    await engine.okTicks('w');
+    const { n } = await engine.runtime.readState('w');
+    await store.putBack(id('w'), (now) => ({ ...older(now), epoch: now.epoch - 1n }));
+    await engine.okTicks('w', 2);
+    expect(incidents).toHaveLength(1);
+    expect(incidents[0]?.message).toContain('from before this start');
+    expect((await engine.runtime.readState('w'))['n']).toBeGreaterThan(Number(n));
+  });
+
   test('and was taken over by another owner is given up: FENCED stays final', async () => {
     const { engine, store } = await startWorld();
     await engine.run('w', COUNTER.JavaScript);

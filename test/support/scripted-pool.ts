@@ -49,7 +49,7 @@ export class ScriptedPool extends CellPool {
         say({ kind: 'started', ...address });
         const { run } = order;
         this.onRun(() => {
-          say({ kind: 'ended', ...address, run, outcome: 'ok', durationMs: 0, cpuMs: 0, intact: true });
+          say({ kind: 'ended', ...address, run, outcome: 'ok', waitedMs: 0, durationMs: 0, cpuMs: 0, intact: true });
         });
       },
       unload: () => {

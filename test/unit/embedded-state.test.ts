@@ -196,6 +196,21 @@ describe('the embedded state store', () => {
     await expect(open()).rejects.toMatchObject({ code: 'DATA_UNUSABLE', message: expect.stringMatching(/damaged/) });
   });
 
+  test('goes on where somebody emptied every table', async () => {
+    const dataDir = join(folder.path, 'emptied');
+    const stores = await openEmbeddedStores({ dataDir, log: () => {} });
+    await stores.state.claim('default/w');
+    const file = new DatabaseSync(join(dataDir, 'state.db'));
+    for (const table of ['state', 'workers', 'removed']) file.exec(`DELETE FROM ${table}`);
+    file.close();
+    const back = { worker: 'default/w', epoch: 1n, revision: 4n, commitId: 'back', head: '{}', entries: [] };
+    expect(await stores.state.replace(back)).toEqual({ kind: 'ok' });
+    expect(await stores.state.claim('default/new')).toMatchObject({ epoch: 1n });
+    expect(await stores.state.remove('default/w', 1n)).toEqual({ kind: 'ok' });
+    expect(await stores.state.claim('default/w')).toMatchObject({ epoch: 2n, head: null });
+    await stores.close();
+  });
+
   test('says what to do about a damaged lock', async () => {
     const dataDir = join(folder.path, 'locked');
     mkdirSync(dataDir);

@@ -72,6 +72,24 @@ describe('the ledger', () => {
     expect(ledger.settled).toBe(true);
   });
 
+  test('takes a store that does not answer for one that is away, until it does', async () => {
+    const { ledger, store, clock, told } = await openLedger();
+    const answers = Promise.withResolvers<void>();
+    store.gate = answers.promise;
+    const waiter = watch(ledger.commit('{}'));
+    await clock.advanceAsync(4_000);
+    ledger.look();
+    expect(told.store).toEqual([]);
+    await clock.advanceAsync(2_000);
+    ledger.look();
+    ledger.look();
+    expect(told.store).toEqual([{ away: true, reason: 'it has not answered for 5 s' }]);
+    answers.resolve();
+    await settle();
+    expect(waiter.outcome).toBe('ok');
+    expect(told.store.at(-1)).toMatchObject({ away: false });
+  });
+
   test('has one commit in flight; what is written meanwhile goes together into the next', async () => {
     const { ledger, store, state } = await openLedger();
     let open: () => void = () => undefined;

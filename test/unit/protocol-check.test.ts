@@ -17,9 +17,19 @@ const GOOD: readonly FromCell[] = [
   { kind: 'settled', ...at },
   { kind: 'unloaded', ...at },
   { kind: 'stuck', ...at, cause: 'memory' },
-  { kind: 'ended', ...at, run: 1, outcome: 'error', error, durationMs: 1.5, cpuMs: 0.5, intact: true },
-  { kind: 'ended', ...at, run: 1, outcome: 'ok', durationMs: 0, cpuMs: 0, intact: true },
-  { kind: 'ended', ...at, run: 1, entries: [['s', 'n', '1']], outcome: 'ok', durationMs: 0, cpuMs: 0, intact: true },
+  { kind: 'ended', ...at, run: 1, outcome: 'error', error, waitedMs: 0, durationMs: 1.5, cpuMs: 0.5, intact: true },
+  { kind: 'ended', ...at, run: 1, outcome: 'ok', waitedMs: 0, durationMs: 0, cpuMs: 0, intact: true },
+  {
+    kind: 'ended',
+    ...at,
+    run: 1,
+    entries: [['s', 'n', '1']],
+    outcome: 'ok',
+    waitedMs: 0,
+    durationMs: 0,
+    cpuMs: 0,
+    intact: true,
+  },
   { kind: 'fatal', message: 'it broke' },
   {
     kind: 'stream',
@@ -61,7 +71,8 @@ function isFine(kind: string, field: string, value: unknown): boolean {
   if ((field === 'error' || field === 'entries') && kind === 'ended' && value === undefined) return true;
   if (['node', 'message', 'base64'].includes(field)) return typeof value === 'string';
   if (['last', 'intact'].includes(field)) return typeof value === 'boolean';
-  if (['durationMs', 'cpuMs'].includes(field)) return typeof value === 'number' && value >= 0 && value < 1e12;
+  if (['waitedMs', 'durationMs', 'cpuMs'].includes(field))
+    return typeof value === 'number' && value >= 0 && value < 1e12;
   if (field === 'entries') return Array.isArray(value) && value.length === 0;
   return false;
 }
@@ -143,7 +154,16 @@ describe('the check of what a cell says', () => {
   });
 
   test('refuses errors and reports that are not whole, and texts that a cell should have cut', () => {
-    const ended = { kind: 'ended', ...at, run: 1, outcome: 'error', durationMs: 1, cpuMs: 1, intact: true };
+    const ended = {
+      kind: 'ended',
+      ...at,
+      run: 1,
+      outcome: 'error',
+      waitedMs: 0,
+      durationMs: 1,
+      cpuMs: 1,
+      intact: true,
+    };
     for (const wrong of [
       { ...error, stack: 1 },
       { name: 'E', message: 'm' },

@@ -2,6 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Slots } from '../../sandbox/cell/slots.ts';
 
+const QUICK_MS = 1;
+const SLOW_MS = 100;
+const ENDLESS_MS = 1_000;
+
 interface Guest {
   readonly name: string;
 }
@@ -18,7 +22,7 @@ describe('the slots of a cell', () => {
     const guests = ['a', 'b', 'c', 'd'].map((name) => ({ name }));
     for (const guest of guests) slots.enqueue(guest);
     expect(drain(slots)).toEqual(['a', 'b']);
-    slots.release(guests[1] as Guest, true);
+    slots.release(guests[1] as Guest, QUICK_MS);
     expect(drain(slots)).toEqual(['c']);
   });
 
@@ -28,7 +32,7 @@ describe('the slots of a cell', () => {
     slots.enqueue(slow);
     slots.enqueue(quick);
     expect(drain(slots)).toEqual(['slow']);
-    slots.tooSlow(slow);
+    slots.outlasts(slow, SLOW_MS);
     expect(drain(slots)).toEqual(['quick']);
   });
 
@@ -37,7 +41,7 @@ describe('the slots of a cell', () => {
     const slow = ['a', 'b', 'c'].map((name) => ({ name }));
     for (const guest of slow) slots.enqueue(guest);
     expect(drain(slots)).toEqual(['a', 'b', 'c']);
-    for (const guest of slow) slots.tooSlow(guest);
+    for (const guest of slow) slots.outlasts(guest, SLOW_MS);
     for (const name of ['x', 'y', 'z']) slots.enqueue({ name });
     expect(drain(slots)).toEqual(['x', 'y', 'z']);
   });
@@ -48,12 +52,12 @@ describe('the slots of a cell', () => {
     for (const guest of slow) {
       slots.enqueue(guest);
       drain(slots);
-      slots.tooSlow(guest);
-      slots.release(guest, false);
+      slots.outlasts(guest, SLOW_MS);
+      slots.release(guest, SLOW_MS);
     }
     for (const guest of slow) slots.enqueue(guest);
     expect(drain(slots)).toEqual(['a', 'b']);
-    slots.release(slow[0] as Guest, false);
+    slots.release(slow[0] as Guest, SLOW_MS);
     expect(drain(slots)).toEqual(['c']);
   });
 
@@ -63,16 +67,38 @@ describe('the slots of a cell', () => {
     const other = { name: 'other' };
     slots.enqueue(guest);
     drain(slots);
-    slots.tooSlow(guest);
-    slots.release(guest, false);
+    slots.outlasts(guest, SLOW_MS);
+    slots.release(guest, SLOW_MS);
     slots.enqueue(guest);
     slots.enqueue(other);
     expect(drain(slots)).toEqual(['other', 'guest']);
-    slots.release(guest, true);
+    slots.release(guest, QUICK_MS);
     slots.enqueue(guest);
     expect(drain(slots)).toEqual([]);
-    slots.release(other, true);
+    slots.release(other, QUICK_MS);
     expect(drain(slots)).toEqual(['guest']);
+  });
+
+  test('loops that never end hold up neither the quick nor the slow, now and the next time', () => {
+    const slots = new Slots<Guest>(2);
+    const loops = ['a', 'b', 'c'].map((name) => ({ name }));
+    const slow = { name: 'slow' };
+    for (const guest of [slow, ...loops]) {
+      slots.enqueue(guest);
+      drain(slots);
+      slots.outlasts(guest, SLOW_MS);
+    }
+    slots.release(slow, SLOW_MS);
+    slots.enqueue(slow);
+    expect(drain(slots)).toEqual([]);
+    for (const loop of loops) slots.outlasts(loop, ENDLESS_MS);
+    expect(drain(slots)).toEqual(['slow']);
+    slots.release(slow, SLOW_MS);
+    for (const loop of loops) slots.release(loop, 60_000);
+    for (const guest of [...loops, slow]) slots.enqueue(guest);
+    expect(drain(slots)).toEqual(['slow', 'a', 'b']);
+    slots.release(loops[0] as Guest, 60_000);
+    expect(drain(slots)).toEqual(['c']);
   });
 
   test('fewer slots take effect as guests come back, and there is always one', () => {
@@ -81,14 +107,18 @@ describe('the slots of a cell', () => {
     for (const guest of guests) slots.enqueue(guest);
     drain(slots);
     slots.resize(0);
-    slots.release(guests[0] as Guest, true);
+    slots.release(guests[0] as Guest, QUICK_MS);
     expect(drain(slots)).toEqual([]);
-    slots.release(guests[1] as Guest, true);
+    slots.release(guests[1] as Guest, QUICK_MS);
     expect(drain(slots)).toEqual(['c']);
   });
 
   test('never lose a guest or a slot, whatever is slow and in whatever order they come back', () => {
-    const step = fc.record({ kind: fc.constantFrom('enter', 'slow', 'back'), which: fc.nat(50), quick: fc.boolean() });
+    const step = fc.record({
+      kind: fc.constantFrom('enter', 'slow', 'back'),
+      which: fc.nat(50),
+      ms: fc.constantFrom(QUICK_MS, SLOW_MS, ENDLESS_MS),
+    });
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 200 }), (count, list) => {
         const slots = new Slots<Guest>(count);
@@ -102,9 +132,9 @@ describe('the slots of a cell', () => {
             running.add(guest);
           }
           // A slice that turns out slow leaves the slots at once: they are for quick ones, of which there are never more.
-          expect([...running].filter((guest) => !slow.has(guest)).length).toBeLessThanOrEqual(count + 2);
+          expect([...running].filter((guest) => !slow.has(guest)).length).toBeLessThanOrEqual(count + 4);
         };
-        for (const { kind, which, quick } of list) {
+        for (const { kind, which, ms } of list) {
           const idle = guests.filter((guest) => !queued.has(guest) && !running.has(guest));
           const from = kind === 'enter' ? idle : [...running];
           const guest = from[which % Math.max(1, from.length)];
@@ -114,10 +144,10 @@ describe('the slots of a cell', () => {
             slots.enqueue(guest);
           } else if (kind === 'slow') {
             slow.add(guest);
-            slots.tooSlow(guest);
+            slots.outlasts(guest, Math.max(ms, SLOW_MS));
           } else if (running.delete(guest)) {
             slow.delete(guest);
-            slots.release(guest, quick);
+            slots.release(guest, ms);
           }
           grant();
         }
@@ -126,7 +156,7 @@ describe('the slots of a cell', () => {
           expect(rounds).toBeLessThan(30);
           for (const guest of running) {
             running.delete(guest);
-            slots.release(guest, true);
+            slots.release(guest, QUICK_MS);
           }
           grant();
         }

@@ -3,7 +3,7 @@ import type { CellLoss } from '../../src/supervisor/cell-loss.ts';
 import type { RunResult } from '../../src/supervisor/session.ts';
 import { describeError, failureLine, isBlamed, tickRecord } from '../../src/supervisor/tick-report.ts';
 
-const OK: RunResult = { outcome: 'ok', error: null, durationMs: 2, cpuMs: 1, intact: true, loss: null };
+const OK: RunResult = { outcome: 'ok', error: null, waitedMs: 0, durationMs: 2, cpuMs: 1, intact: true, loss: null };
 const error = { name: 'TypeError', message: 'x is not a function', stack: '' };
 const failed = (outcome: RunResult['outcome']): RunResult => ({ ...OK, outcome, error });
 const lost = (culprit: boolean): RunResult => {

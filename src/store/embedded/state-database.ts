@@ -77,7 +77,7 @@ export class StateDatabase {
     this.#end = prepare('COMMIT');
     this.#find = prepare('SELECT id, epoch, revision, commit_id FROM workers WHERE worker = ?');
     this.#create = prepare(
-      'INSERT INTO workers (worker, epoch, revision) SELECT ?, epoch + 1, 0 FROM removed RETURNING id, epoch',
+      'INSERT INTO workers (worker, epoch, revision) SELECT ?, coalesce(max(epoch), 0) + 1, 0 FROM removed RETURNING id, epoch',
     );
     this.#setEpoch = prepare('UPDATE workers SET epoch = ? WHERE id = ?');
     this.#setHead = prepare(
@@ -177,7 +177,8 @@ export class StateDatabase {
     if (decision.kind !== 'apply') return decision;
     if (stored === undefined) run('INSERT INTO workers (worker, epoch, revision) VALUES (?, ?, 0)', worker, epoch);
     const { id } = stored ?? (this.#find.get(worker) as { id: bigint });
-    run('UPDATE workers SET revision = ?, commit_id = ?, head = ? WHERE id = ?', revision, commitId, head, id);
+    const set = 'UPDATE workers SET epoch = ?, revision = ?, commit_id = ?, head = ? WHERE id = ?';
+    run(set, epoch, revision, commitId, head, id);
     run('DELETE FROM state WHERE worker = ?', id);
     for (const [key, json] of entries) this.#put.run(id, key, json);
     this.#known.set(worker, { id: Number(id), epoch, revision, commitId });
@@ -185,7 +186,7 @@ export class StateDatabase {
   }
 
   #removedEpoch(): bigint {
-    const statement = this.#database.prepare('SELECT epoch FROM removed');
+    const statement = this.#database.prepare('SELECT coalesce(max(epoch), 0) AS epoch FROM removed');
     statement.setReadBigInts(true);
     return (statement.get() as { epoch: bigint }).epoch;
   }
@@ -217,7 +218,10 @@ export class StateDatabase {
     if (known.epoch !== epoch) return { kind: 'fenced', epoch: known.epoch };
     this.#database.prepare('DELETE FROM state WHERE worker = ?').run(known.id);
     this.#database.prepare('DELETE FROM workers WHERE id = ?').run(known.id);
-    this.#database.prepare('UPDATE removed SET epoch = max(epoch, ?)').run(known.epoch);
+    // Also where somebody emptied that table.
+    const before = this.#removedEpoch();
+    this.#database.prepare('DELETE FROM removed').run();
+    this.#database.prepare('INSERT INTO removed VALUES (max(?, ?))').run(before, known.epoch);
     this.#known.delete(worker);
     return COMMITTED;
   }
