@@ -2,6 +2,7 @@
 import { RuntimeError, toRuntimeError } from '../core/errors.ts';
 import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
 import { invalidAt } from '../workers/problems.ts';
+import type { CellPurpose } from './cell-pool.ts';
 import { loadProblem } from './load-problem.ts';
 import { loadSpec } from './load-spec.ts';
 import { type OpenResult, Session } from './session.ts';
@@ -14,10 +15,15 @@ export async function tryLoading(
   definition: WorkerDefinition,
   compiled: CompiledWorker,
 ): Promise<void> {
-  const open = (): Promise<OpenResult> => openOnce(services, definition, compiled);
-  // Cells are an ordinary loss: the trial is made once more.
+  // Whatever it does to its cell, nobody else is in there.
+  const open = (purpose: CellPurpose = 'probation'): Promise<OpenResult> =>
+    openOnce(services, definition, compiled, purpose);
   let opened = await open().catch((error: unknown) => {
-    if (toRuntimeError(error).code === 'CELL_START_FAILED') return open();
+    const { code } = toRuntimeError(error);
+    // Cells are an ordinary loss: the trial is made once more.
+    if (code === 'CELL_START_FAILED') return open();
+    // Where there is no cell to spare, it goes where any new worker goes.
+    if (code === 'CELLS_EXHAUSTED') return open('shared');
     throw error;
   });
   if (opened.kind === 'lost' && !opened.loss.culprit) opened = await open();
@@ -37,7 +43,12 @@ export async function tryLoading(
   }
 }
 
-function openOnce(services: SlotServices, definition: WorkerDefinition, compiled: CompiledWorker): Promise<OpenResult> {
+function openOnce(
+  services: SlotServices,
+  definition: WorkerDefinition,
+  compiled: CompiledWorker,
+  purpose: CellPurpose,
+): Promise<OpenResult> {
   return Session.open({
     pool: services.pool,
     clock: services.clock,
@@ -45,8 +56,7 @@ function openOnce(services: SlotServices, definition: WorkerDefinition, compiled
     request: {
       workspace: definition.workspace,
       backend: compiled.language === 'python' ? 'pyodide' : 'isolate',
-      // Whatever it does to its cell, nobody else is in there.
-      purpose: 'probation',
+      purpose,
       spec: loadSpec(definition, compiled, services.dispatcher, []),
     },
     onEntries: () => undefined,

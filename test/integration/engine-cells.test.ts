@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Engine, startEngine } from '../support/engine.ts';
+import { type Engine, FAST, startEngine, workerOf } from '../support/engine.ts';
 
 const COUNTER = `export function tick(ctx) { ctx.state.set('n', ctx.state.get('n', 0) + 1); }`;
 
@@ -240,6 +240,15 @@ describe('cells', () => {
     await engine.okTicks('w');
     expect(engine.ticks.map(({ outcome }) => outcome).slice(0, 2)).toEqual(['error', 'ok']);
     expect(engine.runtime.worker('w').consecutiveErrors).toBe(0);
+  });
+
+  test('at cells.max do not keep a running worker from new code', async () => {
+    const engine = await startEngine({ cells: { max: 1 } });
+    await engine.run('w', `export function tick(ctx) { ctx.state.set('v', 1); }`, FAST);
+    await engine.okTicks('w');
+    await engine.runtime.deploy(workerOf('w', `export function tick(ctx) { ctx.state.set('v', 2); }`, FAST));
+    await engine.okTicks('w');
+    expect(await engine.runtime.readState('w')).toEqual({ v: 2 });
   });
 
   test('beyond cells.max are refused with a clear reason, and the worker comes in when there is room', {
