@@ -97,3 +97,5 @@ export const LOAD_FAILURES: Readonly<Record<RunOutcome, LoadFailure>> = {
   ok: 'INTERNAL',
   cancelled: 'INTERNAL',
 };
+
+export const NO_REPORT: GuestError = { name: 'InternalError', message: 'the worker ended without a report', stack: '' };

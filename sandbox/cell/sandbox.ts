@@ -6,7 +6,7 @@
 import type { EntryPoint, GuestIsolate, SliceEnd } from '../isolate/guest-isolate.ts';
 import type { Address, FromCell, GuestError, RunOutcome, StreamEntry } from '../protocol.ts';
 import { EntryCollector, partsOf, STREAM_CHARS } from './entries.ts';
-import { errorOf, LOAD_FAILURES, Run } from './run.ts';
+import { errorOf, LOAD_FAILURES, NO_REPORT, Run } from './run.ts';
 
 export interface SandboxHost {
   send(message: FromCell): void;
@@ -395,7 +395,5 @@ export class Sandbox {
     this.#host.send({ kind: 'stuck', ...this.address, cause });
   }
 }
-
-const NO_REPORT: GuestError = { name: 'InternalError', message: 'the worker ended without a report', stack: '' };
 
 const microseconds = (ms: number): number => Math.round(ms * 1_000) / 1_000;
