@@ -30,6 +30,24 @@ export function rebuild(data: GuestError): Error {
   return error;
 }
 
+/**
+ * Gives an error the stack that names the user's own files. It may be frozen, or a proxy whose traps are user code: they run in
+ * the call that gets the error, under its time limit.
+ */
+export function showStack(thrown: unknown, stack: string): void {
+  if (typeof thrown !== 'object' || thrown === null) return;
+  try {
+    defineProperty(thrown, 'stack', {
+      __proto__: null,
+      value: stack,
+      writable: true,
+      configurable: true,
+    } as PropertyDescriptor);
+  } catch {
+    // It keeps the one that it has.
+  }
+}
+
 function textOf(read: () => unknown, max: number, fallback: string): string {
   try {
     const value = read();

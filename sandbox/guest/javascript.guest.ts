@@ -1,7 +1,7 @@
 /** The JavaScript driver: evaluates the bundle, builds `ctx`, calls the worker's functions. */
-import type { CapabilityInfo, GuestFunction, LogLevel } from '../protocol.ts';
+import type { CapabilityInfo, GuestError, GuestFunction, LogLevel } from '../protocol.ts';
 import type { Driver, GuestCore } from './contract.guest.ts';
-import { describe, fault, rebuild } from './faults.guest.ts';
+import { describe, fault, rebuild, showStack } from './faults.guest.ts';
 import { encode } from './json.guest.ts';
 import { show } from './log.guest.ts';
 import {
@@ -35,8 +35,8 @@ export function createJavascriptDriver(global: typeof globalThis, seed: ArrayBuf
   let ctx: object = {};
   let core: GuestCore | null = null;
   let web: WebGlobals | null = null;
-  /** What the last run threw: `on_error` gets the very object where it runs in the same sandbox. */
-  let lastThrown: { thrown: unknown } | null = null;
+  /** What the last run threw first: `on_error` gets the very object where it runs in the same sandbox. */
+  let lastThrown: { thrown: unknown; told: GuestError } | null = null;
 
   return {
     load(given) {
@@ -63,13 +63,18 @@ export function createJavascriptDriver(global: typeof globalThis, seed: ArrayBuf
         lastThrown = null;
         return apply(call, undefined, [ctx]);
       }
-      const given = lastThrown === null || error === null ? rebuild(error ?? describe(undefined)) : lastThrown.thrown;
+      const last = lastThrown;
       lastThrown = null;
-      return apply(call, undefined, [ctx, given]);
+      if (last === null || error === null) return apply(call, undefined, [ctx, rebuild(error ?? describe(undefined))]);
+      const { thrown, told } = last;
+      const isTold = told.name === error.name && told.message === error.message;
+      if (isTold && error.stack !== '' && error.stack !== told.stack) showStack(thrown, error.stack);
+      return apply(call, undefined, [ctx, thrown]);
     },
     describe(thrown) {
-      lastThrown = { thrown };
-      return describe(thrown);
+      const told = describe(thrown);
+      lastThrown ??= { thrown, told };
+      return told;
     },
   };
 }

@@ -2,12 +2,15 @@
 import type { LogLevel, StreamEntry } from '../../sandbox/protocol.ts';
 import { RuntimeError, toRuntimeError } from '../core/errors.ts';
 import { CALLS_OPEN_MAX } from '../core/limits.ts';
+import type { CompiledWorker } from '../workers/definition.ts';
 import type { Ledger } from './ledger.ts';
 import type { Session } from './session.ts';
 import type { SlotServices } from './slot-services.ts';
 
 export interface CallsOwner {
   readonly worker: string;
+  /** What runs now: it changes with new code. */
+  readonly code: () => Pick<CompiledWorker, 'mapLogText' | 'mapLogFields'>;
   readonly tick: () => number;
   /** Stores everything written so far. */
   readonly commit: () => Promise<void>;
@@ -45,14 +48,7 @@ export class Calls {
           ledger.write(entry[1], null);
           break;
         case 'l':
-          this.#s.onLog({
-            worker: this.#owner.worker,
-            at: this.#s.clock.wallMs(),
-            level: entry[1],
-            text: entry[2],
-            fields: entry[3],
-            tick: this.#owner.tick(),
-          });
+          this.#logOfGuest(entry[1], entry[2], entry[3]);
           break;
         case 'n':
           this.log('warn', `${entry[1]} log lines were dropped: too many in ten seconds.`, null);
@@ -77,6 +73,12 @@ export class Calls {
           break;
       }
     }
+  }
+
+  /** Stacks in it name the user's own files. */
+  #logOfGuest(level: LogLevel, text: string, fields: string | null): void {
+    const code = this.#owner.code();
+    this.log(level, code.mapLogText(text), fields === null ? null : code.mapLogFields(fields));
   }
 
   /** A line of the engine in the worker's own log. */

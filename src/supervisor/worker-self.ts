@@ -42,6 +42,7 @@ export class WorkerSelf {
     this.clock = new WorkerClock(services.clock);
     this.calls = new Calls(services, {
       worker: parts.id,
+      code: () => this.compiled,
       tick: () => this.#head.tick,
       commit: () => this.commit(),
       settled: () => this.ledger.settled,

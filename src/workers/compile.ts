@@ -7,11 +7,12 @@ import { type Bundle, bundleFolder, bundleGiven, MISSING_TICK } from './bundle.t
 import { checkBundle } from './check-bundle.ts';
 import type { CompiledWorker, Language, WorkerSource } from './definition.ts';
 import { checkGivenFiles } from './given-files.ts';
+import { createLogMapper } from './log-stack.ts';
 import { invalidAt } from './problems.ts';
 import { checkPythonEntry } from './python-check.ts';
 import { collectPython } from './python-files.ts';
 import { readSource } from './read-source.ts';
-import { cleanStack, createFindPosition, createStackMapper } from './stack.ts';
+import { cleanStack, createPositions, createStackMapper } from './stack.ts';
 
 const VERSION_CHARS = 12;
 
@@ -56,8 +57,8 @@ function requireLanguage(entry: string): Language {
 }
 
 function javascriptWorker(entry: string, bundle: Bundle): CompiledWorker {
-  const find = createFindPosition(bundle.map);
-  const facts = checkBundle(bundle.code, find);
+  const positions = createPositions(bundle.map);
+  const facts = checkBundle(bundle.code, positions.find);
   if (facts.tick === 'missing') throw invalidAt(entry, 1, 1, MISSING_TICK);
   return {
     language: 'javascript',
@@ -65,7 +66,8 @@ function javascriptWorker(entry: string, bundle: Bundle): CompiledWorker {
     entry,
     code: bundle.code,
     setupBindsGlobals: facts.setupBindsGlobals,
-    mapStack: createStackMapper(find),
+    mapStack: createStackMapper(positions),
+    ...createLogMapper(positions.find),
   };
 }
 
@@ -79,6 +81,8 @@ function pythonWorker(entry: string, files: ReadonlyMap<string, string>): Compil
     files: Object.fromEntries(modules),
     setupBindsGlobals: false,
     mapStack: cleanStack,
+    mapLogText: (text) => text,
+    mapLogFields: (json) => json,
   };
 }
 

@@ -52,6 +52,10 @@ export interface CompiledWorker {
   readonly setupBindsGlobals: boolean;
   /** Turns a stack from the guest into one that names the user's own files. */
   mapStack(stack: string): string;
+  /** The same for stacks and positions inside the text of a log line, which is otherwise left as it is. */
+  mapLogText(text: string): string;
+  /** `json`: the fields of a log line. What comes back is JSON if that was. */
+  mapLogFields(json: string): string;
 }
 
 /** A finding about code that keeps it from running; the message starts with `file:line:column:`. */

@@ -20,25 +20,40 @@ const LINES_MAX = 200;
 const FRAME_CHARS_MAX = 500;
 const POSITION = new RegExp(`${WORKER_SCRIPT}:(\\d{1,7})(?::(\\d{1,7}))?`, 'g');
 const FRAME = /^\s+at\s/;
+const FILE_OF_FRAME = /^\s+at (?:async )?(?:[^()]+ \()?(.+):\d{1,7}:\d{1,7}\)?$/;
 /** Frames without a file: built-in functions. */
 const BUILT_IN = /\((?:<anonymous>|native|index \d+)\)$/;
 
+export interface Positions {
+  readonly find: FindPosition;
+  /** Is this one of the worker's files, as {@link Position} names them? */
+  readonly isOwn: (file: string) => boolean;
+}
+
 /** `map`: source map as JSON. It is parsed when the first position is asked for: most workers never throw. */
-export function createFindPosition(map: string): FindPosition {
-  let trace: TraceMap | null = null;
-  return (line, column) => {
-    trace ??= new TraceMap(map);
-    if (line < 1 || column < 1) return null;
-    const found = originalPositionFor(trace, { line, column: column - 1 });
-    return found.source === null ? null : { file: found.source, line: found.line, column: found.column + 1 };
+export function createPositions(map: string): Positions {
+  let parsed: { trace: TraceMap; files: ReadonlySet<string | null> } | null = null;
+  const parse = (): NonNullable<typeof parsed> => {
+    const trace = new TraceMap(map);
+    parsed = { trace, files: new Set(trace.resolvedSources) };
+    return parsed;
+  };
+  return {
+    find(line, column) {
+      const { trace } = parsed ?? parse();
+      if (line < 1 || column < 1) return null;
+      const found = originalPositionFor(trace, { line, column: column - 1 });
+      return found.source === null ? null : { file: found.source, line: found.line, column: found.column + 1 };
+    },
+    isOwn: (file) => (parsed ?? parse()).files.has(file),
   };
 }
 
-export function createStackMapper(find: FindPosition): (stack: string) => string {
+export function createStackMapper({ find, isOwn }: Positions): (stack: string) => string {
   return (stack) => {
     const lines: string[] = [];
     for (const line of readLines(stack)) {
-      const kept = FRAME.test(line) ? mapFrame(line, find) : mapPositions(line, find).text;
+      const kept = FRAME.test(line) ? mapFrame(line, find, isOwn) : mapPositions(line, find).text;
       if (kept !== null) lines.push(kept);
     }
     return join(lines);
@@ -50,11 +65,14 @@ export function cleanStack(stack: string): string {
   return join(readLines(stack));
 }
 
-function mapFrame(line: string, find: FindPosition): string | null {
+function mapFrame(line: string, find: FindPosition, isOwn: (file: string) => boolean): string | null {
   if (line.length > FRAME_CHARS_MAX) return null;
   // The sandbox runs the bundle by `eval`, which is no function that the user called.
   if (line.trim() === 'at eval (<anonymous>)') return null;
   if (BUILT_IN.test(line)) return line;
+  // An `on_error` that throws what it was given: its stack was mapped before.
+  const file = FILE_OF_FRAME.exec(line)?.[1];
+  if (file !== undefined && isOwn(file)) return line;
   const { text, all } = mapPositions(line, find);
   if (!all) return null;
   const end = line.endsWith(')') ? line.length - 1 : line.length;

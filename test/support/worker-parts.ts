@@ -26,6 +26,14 @@ export function settingsOf({ language = 'javascript', ...settings }: PartOptions
         ...settings,
       },
     },
-    compiled: { language, version: 'v1', entry: 'w.js', setupBindsGlobals: false, mapStack: (stack) => stack },
+    compiled: {
+      language,
+      version: 'v1',
+      entry: 'w.js',
+      setupBindsGlobals: false,
+      mapStack: (stack) => stack,
+      mapLogText: (text) => text,
+      mapLogFields: (json) => json,
+    },
   };
 }

@@ -84,6 +84,13 @@ describe('a stack of a worker', () => {
     expect(worker.mapStack(`    at eval (eval at tick (${real()}), /srv/x.js:1:7)`)).toBe('');
   });
 
+  test('that was mapped before, as on_error gets it, stays as it is', () => {
+    const mapped = worker.mapStack(stack);
+    expect(worker.mapStack(mapped)).toBe(mapped);
+    const text = 'Error: x\n    at lib/levels.ts:1:2\n    at async tick (worker.ts:3:4)';
+    expect(worker.mapStack(`${text}\n    at f (lib/other.ts:1:2)\n    at /srv/worker.ts:1:1`)).toBe(text);
+  });
+
   test('keeps every line of a message and cleans what a terminal would obey', () => {
     expect(worker.mapStack('Error: one\n  two\nat noon\u001b[2J\u0007')).toBe(
       'Error: one\n  two\nat noon\ufffd[2J\ufffd',
