@@ -2,6 +2,7 @@
 import type { GuestError, LogLevel } from '../../sandbox/protocol.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { TickRecord, WorkerId } from '../store/contracts.ts';
+import { headOf, loadProblem } from './load-problem.ts';
 import type { RunResult } from './session.ts';
 
 export interface RunTimes {
@@ -50,6 +51,14 @@ export function describeError(error: GuestError): string {
   const head = `${error.name}: ${error.message}`;
   if (error.stack === '') return head;
   return error.stack.includes(error.message) ? error.stack : `${head}\n${error.stack}`;
+}
+
+/** Why code could not be loaded: for one line the exception comes first, with its place; then the stack. */
+export function loadReason(error: GuestError, described: string): string {
+  if (!described.startsWith('Traceback ')) return described;
+  const { file, line } = loadProblem(error, '');
+  const where = file === '' ? '' : ` (${file}, line ${line})`;
+  return `${headOf(error)}${where}\n${described}`;
 }
 
 /** Is the worker to blame? A cell lost to someone else, a stop, a store that is away never count. */

@@ -1,9 +1,8 @@
 /** Loads new code once, beside whatever runs, to know that it can be loaded: its module body runs, none of its functions does. */
 import { RuntimeError, toRuntimeError } from '../core/errors.ts';
-import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
-import { invalidAt } from '../workers/problems.ts';
+import type { CodeProblem, CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
 import type { CellPurpose } from './cell-pool.ts';
-import { loadProblem } from './load-problem.ts';
+import { loadProblem, lossProblem } from './load-problem.ts';
 import { loadSpec } from './load-spec.ts';
 import { type OpenResult, Session } from './session.ts';
 import type { SlotServices } from './slot-services.ts';
@@ -33,14 +32,17 @@ export async function tryLoading(
     case 'lost':
       if (!opened.loss.culprit)
         throw new RuntimeError('CELL_LOST', `The code could not be tried: ${opened.loss.reason}.`);
-      throw invalidAt(compiled.entry, 1, 1, `loading the code took its process down: ${opened.loss.reason}.`);
+      throw invalid(null, lossProblem(opened.loss.reason, compiled.entry));
     case 'failed': {
       const error = { ...opened.error, stack: compiled.mapStack(opened.error.stack) };
       if (opened.code === 'INTERNAL') throw new RuntimeError('INTERNAL', describeError(error));
-      const problems = [loadProblem(error, compiled.entry)];
-      throw new RuntimeError('CODE_INVALID', describeError(error), { details: { problems } });
+      throw invalid(describeError(error), loadProblem(error, compiled.entry));
     }
   }
+}
+
+function invalid(described: string | null, problem: CodeProblem): RuntimeError {
+  return new RuntimeError('CODE_INVALID', described ?? problem.message, { details: { problems: [problem] } });
 }
 
 function openOnce(
