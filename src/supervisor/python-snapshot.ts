@@ -3,11 +3,12 @@
  * sees user code, and kept with its hash under a name that names everything it was made from.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { FromCell, ToCell } from '../../sandbox/protocol.ts';
 import { RuntimeError } from '../core/errors.ts';
+import { makeFolders } from '../core/folders.ts';
 import { MiB } from '../core/limits.ts';
 import { type CellLaunch, CellProcess } from './cell-process.ts';
 import type { GuestSupplyOptions } from './guest-supply.ts';
@@ -30,7 +31,7 @@ export async function providePythonSnapshot(options: SnapshotOptions): Promise<s
   if (await isWhole(file)) return file;
   options.log('info', 'making the Python memory snapshot; this happens once');
   const bytes = await make(options);
-  await mkdir(options.cacheDir, { recursive: true, mode: 0o700 });
+  makeFolders(options.cacheDir, 0o700);
   await writeFile(`${file}.sha256`, hashOf([bytes]), { mode: 0o600 });
   // Renamed when whole: a start that is killed here leaves nothing that looks like a snapshot.
   await writeFile(`${file}.part`, bytes, { mode: 0o600 });

@@ -2,11 +2,11 @@
  * The embedded default: state and records of one node in one locked folder, each file served by a thread of its own.
  * `state.db` promises (every commit is on the disk before it is acknowledged), `records.db` does not.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { CleanupStack } from '../../core/cleanup.ts';
 import { RuntimeError } from '../../core/errors.ts';
+import { makeFolders } from '../../core/folders.ts';
 import { MiB } from '../../core/limits.ts';
 import { MODULE_ENDING } from '../../core/module-ending.ts';
 import { RECORDS_BYTES_DEFAULT } from '../../core/ranges.ts';
@@ -81,7 +81,7 @@ export async function openEmbeddedStores({ dataDir, retention, log }: EmbeddedOp
 
 function createFolder(dataDir: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolders(dataDir, 0o700);
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     throw new RuntimeError('DATA_UNUSABLE', `the data folder ${dataDir} cannot be created (${reason}).`, {
