@@ -15,7 +15,7 @@ import { Probation } from './probation.ts';
 import { type RunSlot, runOrder } from './run-order.ts';
 import { readSavedState } from './saved-state.ts';
 import { type OpenResult, type RunResult, Session } from './session.ts';
-import { describeError, failureLine, isBlamed, tickRecord } from './tick-report.ts';
+import { describeError, failureLine, isBlamed, loadReason, tickRecord } from './tick-report.ts';
 import type { Due } from './worker-clock.ts';
 import type { WorkerSelf } from './worker-self.ts';
 
@@ -192,7 +192,7 @@ export class WorkerLife {
     self.calls.log('error', `The worker cannot be loaded. ${text}`, null);
     // Code that has run before is not invalid: its module body failed this time.
     if (self.head.setupDone === self.head.startId) return this.#countLoadError(error.message);
-    self.update({ actual: 'invalid', reason: text.slice(0, REASON_CHARS) });
+    self.update({ actual: 'invalid', reason: loadReason(error, text).slice(0, REASON_CHARS) });
   }
 
   async #countLoadError(message: string): Promise<void> {
