@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RuntimeOptions, WorkerOptions } from '../runtime.ts';
 import { ENDINGS_HELP, findWorkerFile, listWorkerFiles, workerNameOf } from './discover.ts';
-import { type ConfigProblem, formatProblem } from './problems.ts';
+import { type ConfigProblem, formatPath, formatProblem } from './problems.ts';
 import { decideSchedule } from './schedule.ts';
 import type { Config, ConfigWorker } from './schema.ts';
 import type { ConfigSource, Path } from './source.ts';
@@ -49,16 +49,19 @@ export function resolveConfig(
     const problem = source.problemAt(path, message, place);
     problems.set(formatProblem(problem), problem);
   };
-  const namesNone = !wrong.has('workers') && !wrong.has('workersFolder');
-  const workers = resolveWorkers(config, folder, report, namesNone);
-  const sidecars = resolveSidecars(config, folder, report);
+  const isWrong: IsWrong = (...path) => wrong.has(formatPath(path));
+  const workers = resolveWorkers(config, folder, report, isWrong);
+  const sidecars = resolveSidecars(config, folder, report, isWrong);
   if (problems.size > 0) return { kind: 'invalid', problems: [...problems.values()] };
   return { kind: 'ok', loaded: { options: runtimeOptions(config, folder), workers, sidecars } };
 }
 
 type Report = (path: Path, message: string, place?: 'key' | 'value') => void;
+/** Was the value at this path left out, or replaced by a stand-in? Nothing more is to be said about it. */
+type IsWrong = (...path: Path) => boolean;
 
-function resolveWorkers(config: Config, folder: string, report: Report, namesNone: boolean): ConfiguredWorker[] {
+function resolveWorkers(config: Config, folder: string, report: Report, isWrong: IsWrong): ConfiguredWorker[] {
+  const namesNone = !isWrong('workers') && !isWrong('workersFolder');
   if (namesNone && config.workers.length === 0 && config.workersFolder === undefined) {
     report([], 'no worker is configured; list some under workers or name a workersFolder');
   }
@@ -66,15 +69,22 @@ function resolveWorkers(config: Config, folder: string, report: Report, namesNon
   const takenBy = new Map<string, string>();
   const add = (given: ConfigWorker, file: string, path: Path) => {
     const worker = resolveWorker(given, file, config, path, report);
+    workers.push(worker);
+    // Its name is not the one that was meant.
+    if (isWrong(...path, 'name') || isWrong(...path, 'workspace') || isWrong('defaults', 'workspace')) return;
     const id = `${worker.options.workspace}/${worker.options.name}`;
     const other = takenBy.get(id);
     if (other === undefined) takenBy.set(id, given.file);
     else report(given.name === undefined ? path : [...path, 'name'], nameTaken(worker.options.name, other, given.file));
-    workers.push(worker);
   };
 
   const listed = new Set<string>();
   for (const [index, given] of config.workers.entries()) {
+    if (isWrong('workers', index)) continue;
+    if (isWrong('workers', index, 'file')) {
+      resolveWorker(given, given.file, config, ['workers', index], report);
+      continue;
+    }
     const found = findWorkerFile(resolve(folder, given.file));
     const file = 'file' in found ? found.file : resolve(folder, given.file);
     if ('error' in found) report(['workers', index, 'file'], found.error);
@@ -84,7 +94,7 @@ function resolveWorkers(config: Config, folder: string, report: Report, namesNon
   if (config.workersFolder === undefined) return workers;
   const files = listWorkerFiles(resolve(folder, config.workersFolder));
   if (files === undefined) report(['workersFolder'], 'there is no such folder; its path is relative to this file');
-  else if (files.length + workers.length === 0)
+  else if (files.length + config.workers.length === 0)
     report(['workersFolder'], `the folder has no worker; put a ${ENDINGS_HELP} file into it`);
   for (const file of files ?? []) if (!listed.has(file)) add({ file }, file, ['workersFolder']);
   return workers;
@@ -125,13 +135,14 @@ function resolveWorker(
   };
 }
 
-function resolveSidecars(config: Config, folder: string, report: Report): SidecarOptions[] {
+function resolveSidecars(config: Config, folder: string, report: Report, isWrong: IsWrong): SidecarOptions[] {
   const names = new Set<string>();
   return config.sidecars.map((given, index) => {
     const cwd = resolve(folder, given.cwd);
-    if (names.has(given.name))
+    const named = !isWrong('sidecars', index) && !isWrong('sidecars', index, 'name');
+    if (named && names.has(given.name))
       report(['sidecars', index, 'name'], `the name ${given.name} is taken by another sidecar`);
-    names.add(given.name);
+    if (named) names.add(given.name);
     if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {
       report(['sidecars', index, 'cwd'], 'there is no such folder; its path is relative to this file');
     }

@@ -50,8 +50,23 @@ function removeWrong(data: unknown, issue: z.core.$ZodIssue): void {
   for (const path of paths) {
     const key = path.at(-1);
     const parent = parentOf(data, path);
-    if (key !== undefined && parent !== undefined) Reflect.deleteProperty(parent, key);
+    if (key === undefined || parent === undefined) continue;
+    const standIn = standInFor(path);
+    if (standIn === undefined) Reflect.deleteProperty(parent, key);
+    else Reflect.set(parent, key, standIn);
   }
+}
+
+const STAND_IN = 'missing';
+const STAND_IN_COMMAND = [STAND_IN];
+
+/** For what an entry of a list cannot do without, so that the rest of the file is looked at too. Who looks knows which paths are wrong. */
+function standInFor([list, index, key, ...deeper]: Path): unknown {
+  if (typeof index !== 'number' || deeper.length > 0) return undefined;
+  if (list === 'workers') return key === undefined ? { file: STAND_IN } : key === 'file' ? STAND_IN : undefined;
+  if (list !== 'sidecars') return undefined;
+  if (key === undefined) return { name: STAND_IN, command: STAND_IN_COMMAND };
+  return key === 'name' ? STAND_IN : key === 'command' ? STAND_IN_COMMAND : undefined;
 }
 
 function unknownKey(key: string, path: Path, schema: JsonSchemaNode): string {

@@ -78,6 +78,16 @@ describe('a problem in a configuration', () => {
       '1:32: workers[1].name: the name a is taken by another worker (a.py)',
     ],
     [
+      'a name that is none, and no clash with another',
+      'workers: [{file: a.py}, {name: "bad name!", file: a.py}]',
+      '1:32: workers[1].name: a name starts with a letter or digit',
+    ],
+    [
+      'a name that is a number',
+      'workers: [{name: 123, file: a.py}, {file: a.py}]',
+      '1:18: workers[0].name: must be text, not a number',
+    ],
+    [
       'a key that stands twice',
       'workers:\n  - file: a.py\n    timeout: 1s\n    timeout: 2s',
       '4:5: the key timeout stands here twice',
@@ -151,6 +161,25 @@ workers:
       '7:11: workers[2].name:',
       '9:16: workers[2].maxErrors:',
       '10:20: workers[2].params.key:',
+    ]);
+  });
+
+  test('does not hide the others where an entry lacks what it needs', () => {
+    const text = `workers:
+  - interval: 1ms
+  - file: nope.py
+  - 5
+sidecars:
+  - name: x
+  - {name: y, command: [a], cwd: nono}
+`;
+    expect(problemsOf(text, ONE).map((problem) => problem.split(' ').slice(0, 2).join(' '))).toEqual([
+      '2:5: workers[0].file:',
+      '2:15: workers[0].interval:',
+      '3:11: workers[1].file:',
+      '4:5: workers[2]:',
+      '6:5: sidecars[0].command:',
+      '7:34: sidecars[1].cwd:',
     ]);
   });
 
