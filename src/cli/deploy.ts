@@ -2,7 +2,7 @@
 import type { LoadedConfig } from '../config/resolve.ts';
 import { RuntimeError } from '../core/errors.ts';
 import type { Runtime, WorkerStatus } from '../runtime.ts';
-import { describeCodeProblems } from './failure.ts';
+import { codeProblems, describeCodeProblems } from './failure.ts';
 import type { Reporter } from './reporter.ts';
 import { workerLabel } from './text.ts';
 
@@ -79,7 +79,9 @@ async function deployOne(
         ? `cannot run: ${describeCodeProblems(error, worker.options.source)}`
         : error.message;
     const { code, details } = error;
-    reporter.tell({ kind: 'error', who: workerLabel(id), text, problem: true, data: { worker: id, code, ...details } });
+    const problems = details?.problems === undefined ? {} : { problems: codeProblems(error, worker.options.source) };
+    const data = { worker: id, code, ...details, ...problems };
+    reporter.tell({ kind: 'error', who: workerLabel(id), text, problem: true, data });
     return 'invalid';
   }
 }

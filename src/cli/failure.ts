@@ -10,15 +10,20 @@ export const EXIT_USAGE = 2;
 const EXIT_UNEXPECTED = 1;
 
 /** What helps where the message itself cannot say it. */
-function hintFor(error: RuntimeError): string | undefined {
+function hintFor(error: RuntimeError, config: string | undefined): string | undefined {
   if (error.code === 'CONFIG_INVALID' && error.details?.problems !== undefined)
-    return 'check again with: runtime config check';
+    return `check again with: runtime config check${config === undefined ? '' : ` --config ${quoted(config)}`}`;
   if (error.code === 'DATA_LOCKED') return 'end the other one, or name another folder under data in the configuration';
   return undefined;
 }
 
-/** Prints a failure and returns the exit code. */
-export function reportFailure(error: unknown, output: Output): number {
+/** As a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./@+-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Prints a failure and returns the exit code. `config`: the configuration that the command line named. */
+export function reportFailure(error: unknown, output: Output, config?: string): number {
   if (!(error instanceof RuntimeError)) {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     output.problem(
@@ -31,7 +36,7 @@ export function reportFailure(error: unknown, output: Output): number {
   if (output.json) {
     output.problem(JSON.stringify({ kind: 'error', code: error.code, message: error.message, ...error.details }));
   } else {
-    const hint = hintFor(error);
+    const hint = hintFor(error, config);
     output.problem(`runtime: ${error.message}`);
     if (error.code === 'INTERNAL' && error.cause instanceof Error)
       output.problem(error.cause.stack ?? error.cause.message);
@@ -41,16 +46,22 @@ export function reportFailure(error: unknown, output: Output): number {
 }
 
 /**
- * `file:line:column: message` of every finding in a CODE_INVALID error. The compiler knows files relative to the worker's
- * folder; people get them relative to where they are.
+ * Every finding in a CODE_INVALID error. The engine knows files relative to the worker's folder; people and programs get
+ * them relative to where they are.
  */
-export function describeCodeProblems(error: RuntimeError, source: WorkerSource): string {
+export function codeProblems(error: RuntimeError, source: WorkerSource): readonly CodeProblem[] {
   const problems = error.details?.problems;
-  if (!Array.isArray(problems) || problems.length === 0) return error.message;
-  return (problems as CodeProblem[])
-    .map(({ file, message }) => {
-      if (source.kind !== 'file' || !message.startsWith(`${file}:`)) return message;
-      return displayPath(resolve(dirname(source.file), file)) + message.slice(file.length);
-    })
-    .join('\n');
+  if (!Array.isArray(problems)) return [];
+  return (problems as CodeProblem[]).map((problem) => {
+    const { file, message } = problem;
+    if (source.kind !== 'file' || !message.startsWith(`${file}:`)) return problem;
+    const shown = displayPath(resolve(dirname(source.file), file));
+    return { ...problem, file: shown, message: shown + message.slice(file.length) };
+  });
+}
+
+/** `file:line:column: message` of each of them, line by line. */
+export function describeCodeProblems(error: RuntimeError, source: WorkerSource): string {
+  const problems = codeProblems(error, source);
+  return problems.length === 0 ? error.message : problems.map(({ message }) => message).join('\n');
 }

@@ -1,5 +1,5 @@
 /** The command line: which commands there are, what they take, and how they end. Each command's code is loaded when it is asked for. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { readEnvironment } from '../config/environment.ts';
 import { EXIT_USAGE, reportFailure } from './failure.ts';
 import { createOutput, type Output } from './output.ts';
@@ -31,7 +31,8 @@ Examples:
   runtime start --restart-failed                   also start workers that failed at their error limit`;
 
 const CHECK_HELP = `
-Reads the configuration as start does, and compiles every worker. All problems come at once, with file, line and column.
+Reads the configuration as start does, and compiles and loads every worker once: its top level runs, setup and tick do
+not. All problems come at once, with file, line and column.
 
 Examples:
   runtime config check
@@ -50,6 +51,7 @@ interface CommonOptions {
 
 interface RunOptions extends CommonOptions {
   readonly live?: boolean;
+  readonly config?: string;
 }
 
 type Action = (output: Output) => Promise<number>;
@@ -59,7 +61,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   const environment = readEnvironment();
   let output = createOutput();
   let code = 0;
+  let config = DEFAULT_CONFIG;
   const run = async (options: RunOptions, action: Action) => {
+    config = options.config ?? DEFAULT_CONFIG;
     output = createOutput({ json: options.json === true, color: options.color, live: options.live === true });
     code = await action(output);
   };
@@ -68,7 +72,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     // Commander has printed its message; help and version come this way too, with exit code 0.
     if (error instanceof CommanderError) code = error.exitCode === 0 ? 0 : EXIT_USAGE;
-    else code = reportFailure(error, output);
+    else code = reportFailure(error, output, config === DEFAULT_CONFIG ? undefined : config);
   }
   await output.flush();
   process.exit(code);
@@ -89,13 +93,14 @@ function buildProgram(run: Run, environment: ReturnType<typeof readEnvironment>)
 
   withCommon(program.command('start'))
     .description('start every worker of a configuration and show what happens')
-    .option('-q, --quiet', 'show problems only', false)
-    .option('--restart-failed', 'also start workers that failed in an earlier start', false)
+    .option('-q, --quiet', 'show problems only')
+    .option('--restart-failed', 'also start workers that failed in an earlier start')
     .addHelpText('after', START_HELP)
-    .action((options: CommonOptions & { config: string; quiet: boolean; restartFailed: boolean }) =>
+    .action((options: CommonOptions & { config: string; quiet?: boolean; restartFailed?: boolean }) =>
       run({ ...options, live: true }, async (output) => {
         const { startCommand } = await import('./commands/start.ts');
-        return startCommand(options, output, environment);
+        const { config, quiet = false, restartFailed = false } = options;
+        return startCommand({ config, quiet, restartFailed }, output, environment);
       }),
     );
 
@@ -155,7 +160,17 @@ function addConfigCommands(config: Command, run: Run, environment: ReturnType<ty
 
 function withCommon(command: Command): Command {
   return command
-    .option('-c, --config <file>', 'the configuration, YAML or JSON', DEFAULT_CONFIG)
+    .option('-c, --config <file>', 'the configuration, YAML or JSON', onlyOnce(), DEFAULT_CONFIG)
     .option('--json', 'JSON lines instead of text')
     .option('--no-color', 'no colours; NO_COLOR in the environment does the same');
+}
+
+/** One engine has one configuration: the last of two would win, and nobody would be told. */
+function onlyOnce(): (value: string) => string {
+  let given = false;
+  return (value) => {
+    if (given) throw new InvalidArgumentError('It is given twice; one runtime has one configuration.');
+    given = true;
+    return value;
+  };
 }

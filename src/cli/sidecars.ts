@@ -99,7 +99,7 @@ export class Sidecars {
     const started = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<string>();
     child.once('spawn', () => started.resolve());
-    child.once('error', (error) => started.reject(failed(options, `${program} cannot be started: ${error.message}`)));
+    child.once('error', (error) => started.reject(failed(options, notStarted(program, error))));
     child.once('exit', (code, name) => ended.resolve(name === null ? `exit code ${code}` : name));
     await started.promise;
 
@@ -125,6 +125,13 @@ export class Sidecars {
       this.#events.line(running.options.name, line);
     });
   }
+}
+
+function notStarted(program: string, error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT')
+    return `there is no program ${program}; write its path or correct its name under command`;
+  if (error.code === 'EACCES') return `${program} may not be run as a program; check its permissions`;
+  return `${program} cannot be started: ${error.message}`;
 }
 
 function failed(options: SidecarOptions, what: string): RuntimeError {

@@ -36,6 +36,12 @@ describe('the command line', () => {
     expect(output).toContain('--config');
   });
 
+  test('refuses a second --config', async () => {
+    const { code, output } = await runCli(['config', 'check', '--config', 'a.yaml', '-c', 'b.yaml']);
+    expect(code).toBe(2);
+    expect(output).toContain('given twice');
+  });
+
   test('prints the JSON Schema of the configuration', async () => {
     const { code, stdout } = await runCli(['config', 'schema']);
     expect(code).toBe(0);
@@ -67,6 +73,12 @@ describe('runtime init', () => {
     expect(code).toBe(2);
     expect(output).toContain('runtime.yaml already');
     expect(readdirSync(folder)).toEqual(['runtime.yaml']);
+  });
+
+  test.each(['init', 'types'])('%s says that it was given a file', async (command) => {
+    const cwd = folderWith({ afile: 'mine' });
+    const { code, output } = await runCli([command, 'afile'], { cwd });
+    expect({ code, output }).toEqual({ code: 2, output: 'runtime: afile is a file; name a folder' });
   });
 
   test('leaves a .gitignore as it is', async () => {
@@ -111,13 +123,28 @@ describe('runtime config check', () => {
   });
 
   test('tells programs the same as JSON lines', async () => {
-    const cwd = folderWith({ 'runtime.yaml': 'workersFolder: ./w\n', 'w/a.py': PYTHON, 'w/b.py': 'x =' });
+    const cwd = folderWith({
+      'runtime.yaml': 'workersFolder: ./w\n',
+      'w/a.py': PYTHON,
+      'w/b.py': 'def tick(ctx)\n    pass\n',
+      'w/c.ts': 'const none = JSON.parse("null");\nnone.foo();\nexport function tick() {}\n',
+    });
     const { code, stdout } = await runCli(['config', 'check', '--json'], { cwd });
     expect(code).toBe(2);
-    const [a, b, summary] = stdout.split('\n').map((line) => JSON.parse(line));
+    const [a, b, c, summary] = stdout.split('\n').map((line) => JSON.parse(line));
     expect(a).toMatchObject({ kind: 'worker', worker: 'a', ok: true, language: 'python' });
-    expect(b).toMatchObject({ kind: 'worker', worker: 'b', ok: false, code: 'CODE_INVALID', problems: [{ line: 1 }] });
-    expect(summary).toEqual({ kind: 'summary', ok: false, workers: 2, broken: 1 });
+    expect(b).toMatchObject({ kind: 'worker', worker: 'b', ok: false, code: 'CODE_INVALID' });
+    expect(b.message).toBe("w/b.py:1:14: SyntaxError: expected ':'");
+    expect(b.problems).toEqual([{ file: 'w/b.py', line: 1, column: 14, message: b.message }]);
+    expect(c.problems).toMatchObject([{ file: 'w/c.ts', line: 2, message: expect.stringContaining('TypeError') }]);
+    expect(c.message).toBe(c.problems[0].message);
+    expect(summary).toEqual({ kind: 'summary', ok: false, workers: 3, broken: 2 });
+  });
+
+  test('says with which configuration to check again', async () => {
+    const cwd = folderWith({ 'my range.yaml': 'workers: 5\n' });
+    const { output } = await runCli(['config', 'check', '--config', 'my range.yaml'], { cwd });
+    expect(output).toContain("check again with: runtime config check --config 'my range.yaml'");
   });
 
   test('says where it looked when there is no configuration', async () => {

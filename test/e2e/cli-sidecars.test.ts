@@ -104,7 +104,7 @@ describe('a sidecar', () => {
   test('whose program does not exist is named', async () => {
     const cli = startCli(['start'], { cwd: folderWith(files(await freePort(), '', '[no-such-program]')) });
     expect(await cli.ended).toBe(5);
-    expect(cli.lines.join('\n')).toContain('no-such-program cannot be started');
+    expect(cli.lines.join('\n')).toContain('there is no program no-such-program');
   });
 
   test('does not start beside somebody who has its address', async () => {

@@ -7,7 +7,7 @@ import { displayPath, loadConfig } from '../../config/load.ts';
 import type { ConfiguredWorker } from '../../config/resolve.ts';
 import { ERRORS, RuntimeError } from '../../core/errors.ts';
 import { compileWorker, createRuntime, type Runtime } from '../../index.ts';
-import { describeCodeProblems } from '../failure.ts';
+import { codeProblems, describeCodeProblems } from '../failure.ts';
 import type { Output } from '../output.ts';
 import { countOf, printable, workerLabel } from '../text.ts';
 
@@ -42,7 +42,10 @@ export async function checkCommand(file: string, output: Output, environment: En
   return broken.length === 0 ? 0 : ERRORS.CODE_INVALID.exit;
 }
 
-/** JavaScript is judged by the compiler; Python only by its interpreter, in an engine that lives for this check. */
+/** Workers that are loaded at the same time, each in a process of its own. */
+const AT_ONCE = 4;
+
+/** Whatever passes the compiler is loaded, in an engine that lives for this check. */
 async function checkAll(workers: readonly ConfiguredWorker[]): Promise<readonly Checked[]> {
   const folder = mkdtempSync(join(tmpdir(), 'tick-check-'));
   const runtime = createRuntime({ dataDir: folder });
@@ -53,9 +56,13 @@ async function checkAll(workers: readonly ConfiguredWorker[]): Promise<readonly 
     return runtime;
   };
   try {
-    const checked: Checked[] = [];
-    for (const worker of workers) checked.push(await checkWorker(worker, engine));
-    return checked;
+    const checked = new Map<number, Checked>();
+    const queue = workers.entries();
+    const lane = async () => {
+      for (const [index, worker] of queue) checked.set(index, await checkWorker(worker, engine));
+    };
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, workers.length) }, lane));
+    return workers.flatMap((_, index) => checked.get(index) ?? []);
   } finally {
     if (started !== null) await runtime.stop({ now: true });
     rmSync(folder, { recursive: true, force: true });
@@ -67,11 +74,13 @@ async function checkWorker({ options }: ConfiguredWorker, engine: () => Promise<
   const file = options.source.kind === 'file' ? displayPath(options.source.file) : options.source.entry;
   try {
     const { language, version } = await compileWorker(options.source);
-    if (language === 'python') await (await engine()).check(options);
+    await (await engine()).check(options);
     return { worker, file, ok: true, text: `${file}  ${language}, version ${version}`, data: { language, version } };
   } catch (error) {
     if (!(error instanceof RuntimeError)) throw error;
-    const { code, details } = error;
-    return { worker, file, ok: false, text: describeCodeProblems(error, options.source), data: { code, ...details } };
+    const { code } = error;
+    const problems = codeProblems(error, options.source);
+    const text = describeCodeProblems(error, options.source);
+    return { worker, file, ok: false, text, data: { code, message: text, problems } };
   }
 }
