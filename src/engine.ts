@@ -14,7 +14,7 @@ import { EventSource } from './core/events.ts';
 import { newId } from './core/ids.ts';
 import { MiB } from './core/limits.ts';
 import type { Runtime, RuntimeEvents, RuntimeOptions, RuntimeStatus, WorkerStatus } from './runtime.ts';
-import { checkListener, checkRuntimeOptions } from './runtime-options.ts';
+import { checkedWorld, checkListener, checkRuntimeOptions } from './runtime-options.ts';
 import type { LogRecord, MinuteRecord, RecordStore, StateStore, TickRecord } from './store/contracts.ts';
 import { openEmbeddedStores } from './store/embedded/open.ts';
 import { CellPool } from './supervisor/cell-pool.ts';
@@ -116,7 +116,7 @@ class Engine implements Runtime {
       readState: (worker) => state.read(worker),
       mayPark: (self, recyclable, waitMs) => parking.mayPark(self, recyclable, waitMs, () => registry.residentPython),
       parkLeadMs: parking.leadMs,
-      world: options.world ?? null,
+      world: options.world === undefined ? null : checkedWorld(options.world),
       onTick: (record) => {
         records.appendTick(record);
         this.#events.emit('tick', record);

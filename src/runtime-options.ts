@@ -1,6 +1,7 @@
 /** Options of `createRuntime` come from programs, often without types: what is wrong with them is said before anything starts. */
 import { z } from 'zod';
 import type { Adapter } from '../adapters/adapter.ts';
+import type { GuestWorld } from '../sandbox/protocol.ts';
 import type { Clock } from './core/clock.ts';
 import { RuntimeError } from './core/errors.ts';
 import { nearestName } from './core/nearest.ts';
@@ -130,6 +131,27 @@ export function checkRuntimeOptions(options: unknown): asserts options is Runtim
       'CONFIG_INVALID',
       `createRuntime at adapters: two are named ${twice}; a worker could not tell them apart, rename one.`,
     );
+}
+
+/** The farthest that a `Date` reaches, in ms to either side of 1970. */
+const DATE_MS_MAX = 8_640_000_000_000_000;
+const guestWorld = optionsOf({
+  nowMs: numberIn([-DATE_MS_MAX, DATE_MS_MAX], false).optional(),
+  seed: numberIn([Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]).optional(),
+});
+
+/** The `world` of the options, with every answer checked: the two languages would read a wrong one differently. */
+export function checkedWorld(world: NonNullable<RuntimeOptions['world']>): NonNullable<RuntimeOptions['world']> {
+  return (call) => {
+    const answer: unknown = world(call) ?? null;
+    if (answer === null) return null;
+    const where = `world for ${call.worker}`;
+    if (typeof answer === 'object' && 'then' in answer)
+      throw new RuntimeError('CONFIG_INVALID', `${where}: must return { nowMs, seed } or null, not a promise of it`);
+    const problem = problemOf(guestWorld, answer, where);
+    if (problem !== undefined) throw new RuntimeError('CONFIG_INVALID', problem);
+    return answer as GuestWorld;
+  };
 }
 
 function sameName(adapters: readonly Adapter[]): string | undefined {

@@ -7,6 +7,7 @@ import { unconnectedAdapters } from '../../adapters/index.ts';
 import type { CapabilityInfo } from '../../sandbox/protocol.ts';
 import { RuntimeError } from '../core/errors.ts';
 import { CALL_JSON_BYTES_MAX } from '../core/limits.ts';
+import { plainIssue } from '../core/option-schema.ts';
 
 export interface DispatchedCall extends CallContext {
   /** `adapter.method` as the guest asked for it. */
@@ -53,7 +54,7 @@ export class Dispatcher {
         'OUTPUT_LIMIT',
         `The arguments of ctx.${call.name} are larger than ${CALL_JSON_BYTES_MAX} bytes.`,
       );
-    const input = capability.input.safeParse(parseArgs(call.argsJson));
+    const input = capability.input.safeParse(parseArgs(call.argsJson), { error: plainIssue });
     if (!input.success) {
       const issue = input.error.issues[0];
       const where = issue === undefined || issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;

@@ -17,7 +17,8 @@ export function optionsOf<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObjec
 function unknownOptions(keys: readonly string[], known: readonly string[]): string {
   const advice = keys.map((key) => {
     const nearest = nearestName(key, known);
-    return `unknown option ${key}; ${nearest === undefined ? `known are ${known.join(', ')}` : `did you mean ${nearest}?`}`;
+    if (nearest !== undefined) return `unknown option ${key}; did you mean ${nearest}?`;
+    return `unknown option ${key}${known.length === 0 ? '' : `; known are ${known.join(', ')}`}`;
   });
   return advice.join(' ');
 }
@@ -44,10 +45,52 @@ export const functionOf = (what: string) =>
 
 /** `createRuntime at cells.max: must be …`; undefined when nothing is wrong. */
 export function problemOf(schema: z.ZodType, value: unknown, where: string): string | undefined {
-  const issue = schema.safeParse(value).error?.issues[0];
+  const issue = schema.safeParse(value, { error: plainIssue }).error?.issues[0];
   if (issue === undefined) return undefined;
   const at = issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;
   return `${where}${at}: ${issue.message}`;
+}
+
+/** In plain words, for schemas that have no words of their own. */
+export function plainIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type': {
+      const expected = EXPECTED[issue.expected] ?? issue.expected;
+      return issue.input === undefined
+        ? `is missing; it is ${expected}`
+        : `must be ${expected}, not ${shown(issue.input)}`;
+    }
+    case 'invalid_value':
+      return `must be ${issue.values.map(String).join(' or ')}, not ${shown(issue.input)}`;
+    case 'too_small':
+      return bound('least', issue.minimum, issue.origin);
+    case 'too_big':
+      return bound('most', issue.maximum, issue.origin);
+    case 'unrecognized_keys':
+      return unknownOptions(issue.keys, keysOf(issue.inst));
+    default:
+      return undefined;
+  }
+}
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+};
+
+function bound(which: 'least' | 'most', limit: number | bigint, origin: string): string {
+  if (origin !== 'string' && origin !== 'array') return `must be at ${which} ${limit}`;
+  if (which === 'least' && Number(limit) === 1) return 'must not be empty';
+  return `must have at ${which} ${limit} ${origin === 'string' ? 'characters' : 'elements'}`;
+}
+
+function keysOf(schema: unknown): readonly string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
 function hasMethod(value: unknown, name: string): boolean {

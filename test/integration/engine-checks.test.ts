@@ -26,6 +26,24 @@ it('check loads a worker once, without a trace', async () => {
   expect(engine.runtime.status().workers).toEqual([]);
 });
 
+it('check finds what only a load of JavaScript shows, with its place', async () => {
+  const engine = await startEngine();
+  await expect(
+    engine.runtime.check(workerOf('top', 'const none = null;\nnone.foo();\nexport function tick() {}\n')),
+  ).rejects.toMatchObject({ code: 'CODE_INVALID', details: { problems: [{ file: 'top.js', line: 2 }] } });
+});
+
+it('a wrong answer of world reaches no worker, and the engine says what is wrong', async () => {
+  let seed: unknown = 'abc';
+  const engine = await startEngine({ world: () => ({ seed }) as never });
+  await engine.run('w', 'export function tick() {}', FAST);
+  await engine.next('worker', ({ reason }) => reason === 'an error inside the engine');
+  expect(engine.engineLog.join('\n')).toContain('world for default/w at seed: must be a whole number');
+  expect(engine.ticks).toEqual([]);
+  seed = 7;
+  await engine.okTicks('w');
+});
+
 it('settings that are none are refused and change nothing', async () => {
   const engine = await startEngine();
   await engine.run('w', 'export function tick() {}', FAST);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createEchoAdapter } from '../../adapters/echo/adapter.ts';
 import { createRuntime, type RuntimeOptions, systemClock } from '../../src/index.ts';
+import { checkedWorld } from '../../src/runtime-options.ts';
 import { MemoryRecordStore, MemoryStateStore } from '../../src/store/memory.ts';
 import { folderWith } from '../support/folder.ts';
 
@@ -104,6 +105,29 @@ describe('options of createRuntime', () => {
       code: 'CONFIG_INVALID',
       message: expect.stringContaining('must be an object'),
     });
+  });
+});
+
+describe('what world returns', () => {
+  const call = { worker: 'default/w', fn: 'tick', tick: 1, dueAt: 0 } as const;
+  const answers = (answer: unknown) => () => checkedWorld(() => answer as never)(call);
+
+  test.each([null, undefined, {}, { nowMs: 0.5 }, { seed: -7 }, { nowMs: 1, seed: 2 }])('may be %j', (answer) => {
+    expect(answers(answer)()).toEqual(answer ?? null);
+  });
+
+  test.each([
+    [{ seed: 'abc' }, 'world for default/w at seed: must be a whole number from'],
+    [{ seed: 0.5 }, 'at seed: must be a whole number'],
+    [{ nowMs: Number.NaN }, 'at nowMs: must be a number'],
+    [{ nowMs: new Date() }, 'at nowMs: must be a number'],
+    [{ now: 1 }, 'unknown option now; known are nowMs, seed'],
+    [Promise.resolve(null), 'not a promise of it'],
+    [5, 'must be an object with nowMs, seed'],
+  ])('is not %o', (answer, said) => {
+    expect(answers(answer)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(said) }),
+    );
   });
 });
 
