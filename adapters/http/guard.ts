@@ -55,6 +55,14 @@ function denyName(hostname: string): string | null {
   return name.includes('.') ? null : 'a name without a dot leads inside a network';
 }
 
+const LOOPBACK = ['127.0.0.1', '::1'];
+
+/** A name is not looked up to see whether its address is listed; of this one everybody knows the address. */
+function listedByAddress(port: number, address: string): string {
+  const listed = `${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
+  return `localhost:${port} is refused: http.allowPrivate has ${listed}, not this name. The operator can list localhost:${port}, or write ${listed} in the URL.`;
+}
+
 function machineAddresses(): readonly string[] {
   return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((one) => one.address));
 }
@@ -92,6 +100,9 @@ export function createEgressGuard(
         if (why !== null) throw deny(hostname, port, `the address is ${why}`);
       } else {
         const why = denyName(hostname);
+        const address = LOOPBACK.find((one) => isListed(one, port));
+        if (why !== null && hostname.toLowerCase() === 'localhost' && address !== undefined)
+          throw new RuntimeError('EGRESS_DENIED', listedByAddress(port, address));
         if (why !== null) throw deny(hostname, port, why);
       }
       if (!isAllowedPort(port)) throw deny(hostname, port, 'the port belongs to a service that is not the web');

@@ -263,3 +263,18 @@ describe('allowPrivate', () => {
     expect(() => createEgressGuard([entry])).toThrow('is not host:port');
   });
 });
+
+describe('localhost', () => {
+  const refusal = (listed: string) => {
+    const some = createEgressGuard([listed], () => []);
+    return () => some.checkUrl(new URL('http://localhost:8731/'));
+  };
+
+  it.each(['127.0.0.1:8731', '[::1]:8731'])('is told what to write where %s is listed', (listed) => {
+    expect(refusal(listed)).toThrow(`The operator can list localhost:8731, or write ${listed} in the URL.`);
+  });
+
+  it('is reached where it is listed itself', () => {
+    expect(refusal('localhost:8731')).not.toThrow();
+  });
+});
