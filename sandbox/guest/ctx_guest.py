@@ -190,8 +190,10 @@ class _Namespace:
         object.__setattr__(self, "_name", name)
 
     def __getattr__(self, name):
-        known = ", ".join(sorted(key for key in self.__dict__ if key[:1] != "_"))
-        raise AttributeError(f"{self._name} has no {name!r}; it has {known}")
+        known = sorted(key for key in (*self.__dict__, *type(self).__dict__) if key[:1] != "_")
+        nearest = _real_import("difflib").get_close_matches(name, known, 1)
+        meant = f"did you mean {nearest[0]!r}? It" if nearest else "it"
+        raise AttributeError(f"{self._name} has no {name!r}; {meant} has {', '.join(known)}")
 
     def __setattr__(self, name, value):
         raise AttributeError(f"{self._name} cannot be changed")

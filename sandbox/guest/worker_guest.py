@@ -244,6 +244,23 @@ def _binds_globals(tree):
     return bool(declared & stored) or bool(bases - local)
 
 
+def _check_parameters(name, function, entry):
+    """Refuses a plain function that cannot take what it will be called with; of anything else nobody can be sure."""
+    if type(function) is not _types.FunctionType:
+        return
+    wanted = ("ctx", "error") if name == "on_error" else ("ctx",)
+    code = function.__code__
+    most = code.co_argcount
+    least = most - len(function.__defaults__ or ())
+    named = code.co_varnames[most : most + code.co_kwonlyargcount]
+    fits = least <= len(wanted) and (len(wanted) <= most or code.co_flags & _inspect.CO_VARARGS)
+    if fits and all(key in (function.__kwdefaults__ or ()) for key in named):
+        return
+    own = code.co_filename in _finder.files
+    place = (code.co_filename, code.co_firstlineno, 0, None) if own else (entry, 1, 0, None)
+    raise SyntaxError(f"{name} is called with {' and '.join(wanted)}: write def {name}({', '.join(wanted)})", place)
+
+
 def _load(files_json, entry):
     try:
         files = _json.loads(files_json)
@@ -273,6 +290,7 @@ def _load(files_json, entry):
         for function in _FUNCTIONS:
             value = getattr(module, function, None)
             if callable(value):
+                _check_parameters(function, value, entry)
                 _functions[function] = value
         if "tick" not in _functions:
             raise SyntaxError("the worker defines no function tick(ctx)", (entry, 1, 0, None))

@@ -173,6 +173,10 @@ def tick(ctx):
         ctx.http.fetch("x")
     except AttributeError as error:
         ctx.state.set("unknown", str(error))
+    try:
+        ctx.sate
+    except AttributeError as error:
+        ctx.state.set("near", str(error))
     ctx.http.get("slow")
 
 def on_error(ctx, error):
@@ -188,6 +192,7 @@ def on_error(ctx, error):
     expect(guest.value('call')).toEqual(['No such place.', 'FORBIDDEN_HOST']);
     expect(guest.value('telegram')).toBe('Add a connection of type telegram.');
     expect(guest.value('unknown')).toBe("ctx.http has no 'fetch'; it has get, post");
+    expect(guest.value('near')).toMatch(/^ctx has no 'sate'; did you mean 'state'\? It has aio, .*, worker$/);
     expect(guest.value('error')).toEqual(['TickTimeoutError', true, 'Too late.']);
   });
 

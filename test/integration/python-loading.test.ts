@@ -37,6 +37,10 @@ describe('loading Python', () => {
     ['def tick(ctx):\n  x = = 1\n', 'SyntaxError', 'File "worker.py", line 2, column 7'],
     ['import nothere\ndef tick(ctx): pass\n', 'ModuleNotFoundError', 'File "worker.py", line 1'],
     ['def setup(ctx): pass\n', 'SyntaxError', 'File "worker.py", line 1'],
+    ['x = 1\n\ndef tick():\n  pass\n', 'SyntaxError', 'File "worker.py", line 3'],
+    ['async def tick(ctx, more):\n  pass\n', 'SyntaxError', 'tick is called with ctx: write def tick(ctx)'],
+    ['def tick(ctx, *, more):\n  pass\n', 'SyntaxError', 'tick is called with ctx'],
+    ['def tick(ctx): pass\ndef on_error(ctx): pass\n', 'SyntaxError', 'on_error is called with ctx and error'],
     ['tick = 1\n', 'SyntaxError', 'defines no function tick(ctx)'],
     ['x = 1\n\ny = x / 0\ndef tick(ctx): pass\n', 'ZeroDivisionError', 'File "worker.py", line 3'],
     ['import sys\nsys.exit(3)\n', 'SystemExit', 'File "worker.py", line 2'],
@@ -45,6 +49,17 @@ describe('loading Python', () => {
     expect(end).toMatchObject({ kind: 'error', error: { name } });
     expect(end.error?.stack).toContain(where);
     expect(end.error?.stack).not.toMatch(/tick_runtime|python314|_pyodide/);
+  });
+
+  it.each([
+    'def tick(*all): pass\n',
+    'def tick(ctx, more=1, *, other=2): pass\n',
+    'def tick(ctx=None): pass\ndef on_error(*all, **named): pass\n',
+    'import functools\ndef real(a, ctx): pass\ntick = functools.partial(real, 1)\n',
+    'class Bot:\n  def tick(self, ctx): pass\ntick = Bot().tick\n',
+  ])('takes %j', async (code) => {
+    const guest = await loaded(code);
+    expect(await guest.run('tick')).toMatchObject(OK);
   });
 
   it("shows the worker's own frames with their source, causes included", async () => {
