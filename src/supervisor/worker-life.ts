@@ -202,10 +202,13 @@ export class WorkerLife {
     await self.commit();
   }
 
-  #failAtLimit(message: string): boolean {
+  /** `message`: the last error's; null where only the limit was lowered. */
+  #failAtLimit(message: string | null): boolean {
     const { errors } = this.#self.head;
-    if (errors < this.#self.definition.settings.maxErrors) return false;
-    const reason = `${errors} ${errors === 1 ? 'error' : 'errors in a row'}; the last: ${message}`;
+    const { maxErrors } = this.#self.definition.settings;
+    if (errors < maxErrors) return false;
+    const last = message === null ? `, and maxErrors is ${maxErrors} now` : `; the last: ${message}`;
+    const reason = `${errors} ${errors === 1 ? 'error' : 'errors in a row'}${last}`;
     this.#self.update({ actual: 'failed', reason: reason.slice(0, REASON_CHARS) });
     return true;
   }
@@ -255,7 +258,7 @@ export class WorkerLife {
     self.to('waiting', null);
     if (this.#reload !== null) return this.#recycle(this.#reload);
     // Only a lower limit can bring it here.
-    if (this.#failAtLimit('maxErrors was lowered')) return;
+    if (this.#failAtLimit(null)) return;
     const due = self.clock.next(self.definition.settings.schedule);
     if (self.services.mayPark(self, this.recyclable, due.waitMs)) {
       this.#dropSession('parked');
