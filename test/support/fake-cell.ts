@@ -111,6 +111,7 @@ function fuzz(seed: number, frames: number): void {
       run: pick([0, 1, 2, count()]),
       entries: Array.from({ length: Math.floor(draw() * 4) }, entry),
       outcome: pick(['ok', 'error', 'timeout', 'memory', 'cancelled']),
+      waitedMs: draw() * 1e6,
       durationMs: draw() * 1e6,
       cpuMs: draw(),
       intact: draw() < 0.5,
