@@ -8,6 +8,7 @@ import { Ledger, type Repaired } from '../../src/supervisor/ledger.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 import { RestorableStore } from '../support/restorable-store.ts';
 import { CommandedStore, type Fate } from '../support/stores.ts';
+import { watch } from '../support/watch.ts';
 
 const WORKER = 'default/w';
 
@@ -56,19 +57,6 @@ async function openLedger() {
 }
 
 const older = (now: Claimed, revision: bigint): Claimed => ({ ...now, revision, head: '"old"', entries: [['n', '0']] });
-
-function watch(promise: Promise<void>): { outcome: 'open' | 'ok' | RuntimeError } {
-  const seen: { outcome: 'open' | 'ok' | RuntimeError } = { outcome: 'open' };
-  promise.then(
-    () => {
-      seen.outcome = 'ok';
-    },
-    (error: RuntimeError) => {
-      seen.outcome = error;
-    },
-  );
-  return seen;
-}
 
 /** Three revisions with n = 3 and kept = 1, then the store is as `change` makes it, and n = 4 is on its way. */
 async function openStale(change: (now: Claimed) => Claimed | null = (now) => older(now, 1n)) {

@@ -7,6 +7,7 @@ import { MemoryStateStore } from '../../src/store/memory.ts';
 import { Ledger } from '../../src/supervisor/ledger.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 import { CommandedStore, type Fate } from '../support/stores.ts';
+import { watch } from '../support/watch.ts';
 
 const WORKER = 'default/w';
 
@@ -34,20 +35,6 @@ async function openLedger(limits: Partial<typeof STATE_LIMITS> = {}) {
   const state = async (): Promise<Record<string, string>> =>
     Object.fromEntries((await memory.read(WORKER))?.entries ?? []);
   return { clock, memory, store, ledger, told, state };
-}
-
-/** How a promise stands, without waiting for it. */
-function watch(promise: Promise<void>): { outcome: 'open' | 'ok' | RuntimeError } {
-  const seen: { outcome: 'open' | 'ok' | RuntimeError } = { outcome: 'open' };
-  promise.then(
-    () => {
-      seen.outcome = 'ok';
-    },
-    (error: RuntimeError) => {
-      seen.outcome = error;
-    },
-  );
-  return seen;
 }
 
 describe('the ledger', () => {

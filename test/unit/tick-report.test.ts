@@ -45,6 +45,10 @@ describe('the record of a tick', () => {
     });
   });
 
+  test('counts as lateness what it waited for in its cell', () => {
+    expect(tickRecord('default/w', 7, 'tick', { ...OK, waitedMs: 5 }, times).latenessMs).toBe(8);
+  });
+
   test.each<[RunResult, string]>([
     [failed('error'), 'USER_ERROR'],
     [failed('timeout'), 'TICK_TIMEOUT'],
