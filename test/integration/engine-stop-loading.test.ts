@@ -22,3 +22,16 @@ it('a limit of errors that is lowered below the count stops the worker at once',
   await engine.runtime.reconfigure('failing', { maxErrors: 2, schedule: { kind: 'interval', intervalMs: 3_600_000 } });
   await engine.inState('failing', 'failed');
 });
+
+it.each(['removeWorker', 'restartWorker'] as const)(
+  '%s with now cuts the tick that a plain stop waits for',
+  async (order) => {
+    const engine = await startEngine();
+    await engine.run('w', 'export function tick() { return new Promise(() => setTimeout(() => {}, 50_000)); }');
+    await engine.inState('w', 'ticking');
+    const stopped = engine.runtime.stopWorker('w');
+    await engine.runtime[order]('w', { now: true });
+    expect((await stopped).desired).toBe('stopped');
+  },
+  10_000,
+);
