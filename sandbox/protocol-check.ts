@@ -100,6 +100,7 @@ function isMessage(message: Bag): boolean {
   if (!isCount(message['sandbox']) || !isCount(message['incarnation'])) return false;
   switch (message['kind']) {
     case 'started':
+      return isAmount(message['forMs']);
     case 'settled':
     case 'unloaded':
       return true;

@@ -3,7 +3,7 @@
  * 4-byte big-endian length and a UTF-8 JSON array of messages. Both sides check what they read: a cell is untrusted.
  */
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Largest frame either side accepts, checked before anything is buffered. */
 export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
@@ -11,6 +11,10 @@ export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
 /** File descriptors of the wire in a cell: it reads 3 and writes 4 (blocking, so that a slow node slows the cell). */
 export const CELL_READ_FD = 3;
 export const CELL_WRITE_FD = 4;
+
+/** File descriptor of the board (cell/board.ts), and what its words (Float64) mean: then come sandbox and incarnation of each. */
+export const CELL_BOARD_FD = 5;
+export const BOARD = { VERSION: 0, COUNT: 1, FIRST: 2, WORDS: 1_024, WRITTEN: 1 } as const;
 
 /** `fatal` of a cell that cannot make sandboxes any more: no worker in it is to blame. */
 export const GUEST_NOT_MADE = 'a sandbox could not be made in time';
@@ -164,8 +168,8 @@ export type FromCell =
   | { readonly kind: 'snapshot'; readonly base64: string; readonly last: boolean }
   | ({ readonly kind: 'loaded'; readonly report: LoadReport } & Address)
   | ({ readonly kind: 'load-failed'; readonly code: LoadFailure; readonly error: GuestError } & Address)
-  /** Written to the pipe before the guest is entered; `settled` or `ended` closes it. */
-  | ({ readonly kind: 'started' } & Address)
+  /** Said of a run that has gone on for a while, and for how long it has; `settled` or `ended` closes it. */
+  | ({ readonly kind: 'started'; readonly forMs: number } & Address)
   | ({ readonly kind: 'settled' } & Address)
   /** `text` is a JSON array of {@link StreamEntry}, in the order in which the guest wrote them. */
   | ({ readonly kind: 'stream'; readonly entries: readonly StreamEntry[] } & Address)

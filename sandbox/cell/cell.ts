@@ -1,11 +1,19 @@
 /**
- * The inside of a cell process: takes the node's messages, keeps the sandboxes, grants slots, and writes what happened. The
- * line `started` is on the pipe before the guest is entered, so the node knows the suspects if the process dies there.
+ * The inside of a cell process: takes the node's messages, keeps the sandboxes, grants slots, and writes what happened. A
+ * guest is on the board before it is entered, so the node knows the suspects if the process dies there.
  */
 import { type Address, type FromCell, GUEST_NOT_MADE, type LoadSpec, type ToCell } from '../protocol.ts';
 import type { CellBackend } from './backend.ts';
+import type { Board } from './board.ts';
+import { Outbox } from './outbox.ts';
 import { Sandbox, type SandboxHost } from './sandbox.ts';
 import { SLOW_AFTER_MS, Slots } from './slots.ts';
+
+export interface CellWire {
+  /** Writes frames; blocks while the pipe is full. */
+  readonly write: (messages: readonly FromCell[]) => void;
+  readonly board: Pick<Board, 'write'>;
+}
 
 const WATCH_MS = 50;
 /** Making one sandbox takes 3 ms, with Python 200 ms, and some seconds on a machine that is overloaded. */
@@ -13,20 +21,23 @@ const GUEST_MS_MAX = 15_000;
 
 export class Cell implements SandboxHost {
   readonly #backend: CellBackend;
-  /** Writes frames; blocks while the pipe is full. */
-  readonly #write: (messages: readonly FromCell[]) => void;
+  readonly #wire: CellWire;
+  readonly #outbox: Outbox<FromCell>;
   readonly #slots: Slots<Sandbox>;
   readonly #sandboxes = new Map<number, Sandbox>();
   readonly #running = new Set<Sandbox>();
-  #outbox: FromCell[] = [];
+  /** Those of them that the node was told of: most are out again before that is worth a message. */
+  readonly #told = new Set<Sandbox>();
   #pumpScheduled = false;
+  #boardStands = true;
   #loads: { sandbox: Sandbox; spec: LoadSpec }[] = [];
   #loading = 0;
   #watch: NodeJS.Timeout | null = null;
 
-  constructor(backend: CellBackend, slots: number, write: (messages: readonly FromCell[]) => void) {
+  constructor(backend: CellBackend, slots: number, wire: CellWire) {
     this.#backend = backend;
-    this.#write = write;
+    this.#wire = wire;
+    this.#outbox = new Outbox(wire.write);
     this.#slots = new Slots(slots);
   }
 
@@ -71,7 +82,13 @@ export class Cell implements SandboxHost {
 
   send(message: FromCell): void {
     this.#outbox.push(message);
-    this.#schedulePump();
+    // Behind this the process may end.
+    if (message.kind === 'stuck') this.#outbox.flush();
+  }
+
+  /** What waits to be written, before the process ends. */
+  flush(): void {
+    this.#outbox.flush();
   }
 
   requestSlot(sandbox: Sandbox): void {
@@ -90,31 +107,26 @@ export class Cell implements SandboxHost {
     queueMicrotask(() => this.#pump());
   }
 
-  /** Grants slots, writes everything that is due in one frame, and only then enters the guests. */
+  /** Grants slots, writes who is inside on the board, and only then enters the guests. */
   #pump(): void {
     this.#pumpScheduled = false;
     const entering: Sandbox[] = [];
     for (let sandbox = this.#slots.next(); sandbox !== undefined; sandbox = this.#slots.next()) {
       entering.push(sandbox);
-      if (sandbox.canRun) this.#outbox.push({ kind: 'started', ...sandbox.address });
+      if (sandbox.canRun) this.#running.add(sandbox);
     }
-    this.#flush();
+    if (!this.#boardStands || entering.length > 0) this.#wire.board.write(this.#running);
+    this.#boardStands = true;
     for (const sandbox of entering) void this.#enter(sandbox);
-  }
-
-  #flush(): void {
-    if (this.#outbox.length === 0) return;
-    const messages = this.#outbox;
-    this.#outbox = [];
-    this.#write(messages);
   }
 
   async #enter(sandbox: Sandbox): Promise<void> {
     const from = performance.now();
-    this.#running.add(sandbox);
     this.#watch ??= setInterval(() => this.#watchRunning(), WATCH_MS);
     await sandbox.runSlice();
     this.#running.delete(sandbox);
+    this.#told.delete(sandbox);
+    this.#boardStands = false;
     this.#slots.release(sandbox, performance.now() - from);
     sandbox.slotReleased();
     this.#schedulePump();
@@ -130,6 +142,8 @@ export class Cell implements SandboxHost {
       const since = sandbox.runningSince;
       if (since === null || now - since < SLOW_AFTER_MS) continue;
       this.#slots.outlasts(sandbox, now - since);
+      if (!this.#told.has(sandbox)) this.send({ kind: 'started', ...sandbox.address, forMs: now - since });
+      this.#told.add(sandbox);
       sandbox.watch(now);
     }
     this.#schedulePump();
@@ -148,7 +162,10 @@ export class Cell implements SandboxHost {
 
   async #load(sandbox: Sandbox, spec: LoadSpec): Promise<void> {
     // An isolate that never comes would hold up every later load: then the whole cell is given up.
-    const timer = setTimeout(() => this.#write([{ kind: 'fatal', message: GUEST_NOT_MADE }]), GUEST_MS_MAX);
+    const timer = setTimeout(() => {
+      this.send({ kind: 'fatal', message: GUEST_NOT_MADE });
+      this.flush();
+    }, GUEST_MS_MAX);
     try {
       const guest = await this.#backend.createGuest(spec, sandbox);
       clearTimeout(timer);

@@ -13,6 +13,10 @@ const FLAGS = [
   '--allow-fs-read=',
   '--disable-warning=',
   '--minor-gc-task-trigger=',
+  '--min-semi-space-size=',
+  '--max-semi-space-size=',
+  '--no-sparkplug',
+  '--no-maglev',
 ] as const;
 
 /** What is open that must be shut; null if nothing. */

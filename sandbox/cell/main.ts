@@ -4,8 +4,16 @@
  */
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { CELL_READ_FD, CELL_WRITE_FD, type FromCell, PROTOCOL_VERSION, type ToCell } from '../protocol.ts';
+import {
+  CELL_BOARD_FD,
+  CELL_READ_FD,
+  CELL_WRITE_FD,
+  type FromCell,
+  PROTOCOL_VERSION,
+  type ToCell,
+} from '../protocol.ts';
 import { createJavascriptBackend } from './backend.ts';
+import { Board } from './board.ts';
 import { Cell } from './cell.ts';
 import { encodeFrames, FrameReader } from './channel.ts';
 import { findOpenDoor } from './lockup.ts';
@@ -24,7 +32,10 @@ function write(messages: readonly FromCell[]): void {
   }
 }
 
+let cell: Cell | null = null;
+
 function fatal(message: string): never {
+  cell?.flush();
   write([{ kind: 'fatal', message: message.slice(0, 2_000) }]);
   return die();
 }
@@ -32,13 +43,14 @@ function fatal(message: string): never {
 async function init(message: ToCell): Promise<Cell | null> {
   if (message.kind !== 'init') return fatal('the first message must be init');
   if (message.protocol !== PROTOCOL_VERSION) return fatal(`protocol ${message.protocol} is not ${PROTOCOL_VERSION}`);
-  if (message.backend === 'isolate') return new Cell(createJavascriptBackend(message.prelude), message.slots, write);
+  const wire = { write, board: new Board(CELL_BOARD_FD) };
+  if (message.backend === 'isolate') return new Cell(createJavascriptBackend(message.prelude), message.slots, wire);
   const { createPythonBackend, makeSnapshot } = await import('../pyodide/backend.ts');
   if (message.makeSnapshot === true) {
     await makeSnapshot(message, write);
     return null;
   }
-  return new Cell(await createPythonBackend(message), message.slots, write);
+  return new Cell(await createPythonBackend(message), message.slots, wire);
 }
 
 function start(): void {
@@ -50,7 +62,6 @@ function start(): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   process.on('uncaughtException', (error) => fatal(`uncaught: ${error.stack ?? error.message}`));
   process.on('unhandledRejection', (reason) => fatal(`unhandled: ${reason instanceof Error ? reason.stack : reason}`));
-  let cell: Cell | null = null;
   /** What arrives before the cell is ready; the first is `init`. */
   const early: ToCell[] = [];
   const reader = new FrameReader((messages) => {

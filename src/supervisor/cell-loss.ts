@@ -1,5 +1,5 @@
 /** Who answers for a cell that died. Pure: the pool says what it saw, each worker of the cell is told its part. */
-import type { CellPurpose } from './cell-pool.ts';
+import type { CellPurpose } from './cell-seats.ts';
 
 /** Why a sandbox was lost with its cell. */
 export interface CellLoss {

@@ -3,15 +3,30 @@
  * cells of their own until they have behaved. The pool knows nothing of ticks: it places sandboxes, passes messages on, and
  * says whose cell was lost and why.
  */
-import { type Backend, type FromCell, GUEST_NOT_MADE, type LoadSpec, type ToCell } from '../../sandbox/protocol.ts';
+import {
+  type Address,
+  type Backend,
+  type FromCell,
+  GUEST_NOT_MADE,
+  type LoadSpec,
+  type ToCell,
+} from '../../sandbox/protocol.ts';
 import { RuntimeError } from '../core/errors.ts';
 import { MEMORY_BYTES_DEFAULT } from '../core/limits.ts';
 import type { CellStatus, RuntimeEvents } from '../runtime.ts';
 import { type Blame, type CellLoss, lossesOf } from './cell-loss.ts';
 import { type CellLaunch, CellProcess } from './cell-process.ts';
+import {
+  type Cell,
+  type CellPurpose,
+  noteInside,
+  noteMessage,
+  ranLately,
+  type SandboxListener,
+  type SandboxMessage,
+  type Seat,
+} from './cell-seats.ts';
 import { OomWatch } from './oom-watch.ts';
-
-export type CellPurpose = 'shared' | 'dedicated' | 'probation';
 
 export interface PlaceRequest {
   readonly workspace: string;
@@ -20,14 +35,6 @@ export interface PlaceRequest {
   readonly spec: LoadSpec;
   /** {@link CellLoss.killed} of the loss that brought it into probation. */
   readonly killedBefore?: boolean;
-}
-
-export type SandboxMessage = Extract<FromCell, { readonly incarnation: number }>;
-
-export interface SandboxListener {
-  onMessage(message: SandboxMessage): void;
-  /** The cell's pipe is at its end; nothing will follow. */
-  onLost(loss: CellLoss): void;
 }
 
 /** A message to the sandbox without its address. */
@@ -62,45 +69,6 @@ export interface CellPoolOptions {
   readonly onEvent: (event: RuntimeEvents['cell']) => void;
   /** Default: {@link OomWatch} asks the kernel. */
   readonly oomKills?: () => number | null;
-}
-
-interface Seat {
-  readonly sandbox: number;
-  readonly incarnation: number;
-  readonly listener: SandboxListener;
-  /** What it may keep before that counts as growth of its cell. */
-  readonly allowanceBytes: number;
-  readonly killedBefore: boolean;
-  /** Its load was sent; before that a lost cell is a failed placement, not a loss. */
-  placed: boolean;
-  running: boolean;
-  named: CellLoss['cause'] | null;
-}
-
-interface Cell {
-  readonly process: CellProcess;
-  readonly workspace: string;
-  readonly backend: Backend;
-  readonly purpose: CellPurpose;
-  readonly seats: Map<number, Seat>;
-  readonly ready: Promise<void>;
-  settleReady: (error: RuntimeError | null) => void;
-  isReady: boolean;
-  lastSeat: number;
-  allowanceBytes: number;
-  /** The most that its workers were allowed at once: memory that they gave back is not returned to the system at once. */
-  peakAllowanceBytes: number;
-  /** Who ran since memory was last measured. */
-  readonly ranLately: Set<Seat>;
-  baseRss: number;
-  rssBytes: number;
-  idleTimer: NodeJS.Timeout | null;
-  ending: boolean;
-  messages: number;
-  /** What a culprit that no report names has done. */
-  cause: CellLoss['cause'];
-  /** The cell itself failed, whoever ran in it. */
-  blameless: boolean;
 }
 
 const STUCK = {
@@ -148,6 +116,7 @@ export class CellPool {
       killedBefore: request.killedBefore ?? false,
       placed: false,
       running: false,
+      ranAt: -1,
       named: null,
     };
     cell.seats.set(seat.sandbox, seat);
@@ -246,7 +215,7 @@ export class CellPool {
     ready.catch(() => undefined);
     const process = new CellProcess(this.#options.launch(backend), {
       onMessage: (message) => this.#onMessage(cell, message),
-      onClosed: (reason, fromOutside) => this.#onClosed(cell, reason, fromOutside),
+      onClosed: (reason, fromOutside, inside) => this.#onClosed(cell, reason, fromOutside, inside),
     });
     const timer = setTimeout(
       () => process.kill(`it was not ready within ${READY_TIMEOUT_MS / 1_000} s`),
@@ -267,7 +236,7 @@ export class CellPool {
       lastSeat: 0,
       allowanceBytes: 0,
       peakAllowanceBytes: 0,
-      ranLately: new Set(),
+      measures: 0,
       baseRss: 0,
       rssBytes: 0,
       idleTimer: null,
@@ -325,26 +294,13 @@ export class CellPool {
       return cell.process.kill(STUCK[message.cause]);
     }
     if (seat === undefined) return;
-    switch (message.kind) {
-      case 'started':
-        seat.running = true;
-        cell.ranLately.add(seat);
-        break;
-      case 'settled':
-      case 'ended':
-      case 'loaded':
-      case 'load-failed':
-        seat.running = false;
-        break;
-      case 'stream':
-      case 'unloaded':
-        break;
-    }
+    noteMessage(cell, seat, message.kind);
     seat.listener.onMessage(message);
   }
 
-  #onClosed(cell: Cell, reason: string, fromOutside: boolean): void {
+  #onClosed(cell: Cell, reason: string, fromOutside: boolean, inside: readonly Address[] | null): void {
     this.#cells.delete(cell);
+    if (inside !== null) noteInside(cell, inside);
     if (cell.idleTimer !== null) clearTimeout(cell.idleTimer);
     cell.settleReady(new RuntimeError('CELL_START_FAILED', `A cell did not become ready: ${reason}.`));
     const lost = [...cell.seats.values()].filter((seat) => seat.placed);
@@ -354,7 +310,7 @@ export class CellPool {
     const oomKill = fromOutside && this.#oom.rose();
     const losses = lossesOf(
       { reason, purpose, cause, blameless, fromOutside, oomKill },
-      lost.map((seat) => ({ ...seat, ranLately: cell.ranLately.has(seat) })),
+      lost.map((seat) => ({ ...seat, ranLately: ranLately(cell, seat) })),
     );
     for (const [i, seat] of lost.entries()) seat.listener.onLost(losses[i] as CellLoss);
     this.#shareSlots();
@@ -373,12 +329,12 @@ export class CellPool {
   #sample(): void {
     if (++this.#samples % SAMPLES_PER_LOOK === 0) this.#oom.look();
     for (const cell of this.#cells) {
+      cell.process.checkBoard();
       cell.rssBytes = cell.process.rssBytes();
       if (!cell.isReady) continue;
       const budget = cell.baseRss + this.#options.growthBytes + cell.peakAllowanceBytes;
-      if (cell.rssBytes <= budget) {
-        for (const seat of cell.ranLately) if (!seat.running) cell.ranLately.delete(seat);
-      } else if (cell.cause !== 'memory') {
+      if (cell.rssBytes <= budget) cell.measures += 1;
+      else if (cell.cause !== 'memory') {
         const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
         cell.cause = 'memory';
         cell.process.kill(`it used ${mebibytes(cell.rssBytes)}; its budget was ${mebibytes(budget)}`);

@@ -6,9 +6,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { FrameReader, frameOf } from '../../sandbox/cell/channel.ts';
-import { CELL_READ_FD, CELL_WRITE_FD, type FromCell, type ToCell } from '../../sandbox/protocol.ts';
+import { Outbox } from '../../sandbox/cell/outbox.ts';
+import { type Address, CELL_READ_FD, CELL_WRITE_FD, type FromCell, type ToCell } from '../../sandbox/protocol.ts';
 import { checkFromCell } from '../../sandbox/protocol-check.ts';
 import { RuntimeError } from '../core/errors.ts';
+import { CellBoard } from './cell-board.ts';
 
 export interface CellLaunch {
   /** Node 26 binary, its arguments and the entry file: see cell-launch.ts. */
@@ -20,9 +22,10 @@ export interface CellListener {
   onMessage(message: FromCell): void;
   /**
    * The pipe is at its end: nothing will follow. `reason` says why, as far as it is known. `fromOutside`: somebody else
-   * sent SIGKILL, which nothing inside a cell can do to it.
+   * sent SIGKILL, which nothing inside a cell can do to it. `inside`: who it said was inside then, unchecked; null where it
+   * never said.
    */
-  onClosed(reason: string, fromOutside: boolean): void;
+  onClosed(reason: string, fromOutside: boolean, inside: readonly Address[] | null): void;
 }
 
 /** Bytes that may wait for a cell that does not read. */
@@ -30,20 +33,14 @@ const UNREAD_BYTES_MAX = 128 * 1024 * 1024;
 /** Of what a dying cell printed, this much is kept for the report. */
 const STDERR_CHARS = 2_000;
 const PAGE_BYTES = 4_096;
-/** Frames to one cell go out at least this far apart, ms; further where the last one carried many messages. */
-const SPACING_MS = 1;
-const BUSY_SPACING_MS = 3;
-const BUSY_MESSAGES = 8;
 
 export class CellProcess {
   readonly pid: number;
   readonly #child: ChildProcess;
   readonly #input: Writable;
   readonly #listener: CellListener;
-  #outbox: string[] = [];
-  #flushScheduled = false;
-  #flushedAt = 0;
-  #spacingMs = SPACING_MS;
+  readonly #board: CellBoard;
+  readonly #outbox = new Outbox<string>((messages) => this.#write(messages));
   #stderr = '';
   #killReason: string | null = null;
   #closed = false;
@@ -51,9 +48,11 @@ export class CellProcess {
 
   constructor(launch: CellLaunch, listener: CellListener) {
     this.#listener = listener;
-    const stdio: ('ignore' | 'pipe')[] = ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'];
+    this.#board = new CellBoard();
+    const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', this.#board.fd];
     const child = spawn(launch.command, launch.args, { stdio, env: {}, cwd: '/', detached: true });
     if (child.pid === undefined) {
+      this.#board.close();
       child.on('error', () => undefined);
       throw new RuntimeError('CELL_START_FAILED', `A cell process could not be started with ${launch.command}.`);
     }
@@ -73,7 +72,9 @@ export class CellProcess {
       const how = signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`;
       const said = this.#stderr.split('\n').find((line) => /fatal|error/i.test(line));
       const reason = this.#killReason ?? (said === undefined ? how : `${how} (${said.trim().slice(0, 300)})`);
-      listener.onClosed(reason, this.#killReason === null && signal === 'SIGKILL');
+      const inside = this.#board.read();
+      this.#board.close();
+      listener.onClosed(reason, this.#killReason === null && signal === 'SIGKILL', inside);
     });
   }
 
@@ -89,12 +90,6 @@ export class CellProcess {
   sendText(json: string): void {
     if (this.#closed || this.#broken || this.#killReason !== null) return;
     this.#outbox.push(json);
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    // Under load a frame carries what some milliseconds bring; alone a message goes at once.
-    const early = this.#flushedAt + this.#spacingMs - performance.now();
-    if (early > 0) setTimeout(() => this.#flush(), early);
-    else setImmediate(() => this.#flush());
   }
 
   /** SIGKILL; `onClosed` follows. */
@@ -102,6 +97,11 @@ export class CellProcess {
     if (this.#killReason !== null || this.#closed) return;
     this.#killReason = reason;
     this.#child.kill('SIGKILL');
+  }
+
+  /** Called every tenth of a second or so: what a cell that was taken over could still do to the host. */
+  checkBoard(): void {
+    if (this.#board.overflows) this.kill('it broke the protocol: its board is too large');
   }
 
   /** Resident memory now, bytes; 0 where the system does not tell. */
@@ -119,15 +119,10 @@ export class CellProcess {
     this.#child.kill('SIGKILL');
   }
 
-  #flush(): void {
-    this.#flushScheduled = false;
-    this.#flushedAt = performance.now();
-    const messages = this.#outbox;
-    this.#outbox = [];
-    this.#spacingMs = messages.length < BUSY_MESSAGES ? SPACING_MS : BUSY_SPACING_MS;
+  #write(messages: readonly string[]): void {
     if (this.#closed || this.#broken || this.#killReason !== null) return;
     if (this.#input.writableLength > UNREAD_BYTES_MAX) return this.kill('it stopped reading its pipe');
-    // One frame per turn; a batch of large messages (loads) is split to stay below the frame limit.
+    // A batch of large messages (loads) is split to stay below the frame limit.
     let from = 0;
     let chars = 0;
     for (let i = 0; i < messages.length; i++) {

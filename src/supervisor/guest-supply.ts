@@ -27,14 +27,14 @@ export async function createGuestSupply(
     slots,
   });
   return {
-    launch: (backend) => cellLaunch(backend === 'pyodide' ? [snapshotFile] : []),
+    launch: (backend) => cellLaunch(backend, backend === 'pyodide' ? [snapshotFile] : []),
     init: (backend, slots) => ({ ...firstMessage(backend, slots), ...(backend === 'pyodide' ? { snapshotFile } : {}) }),
     async prepare(backend) {
       if (backend !== 'pyodide') return;
       snapshot ??= providePythonSnapshot({
         ...options,
         inputs: [code.python, code.pythonPrelude],
-        launch: cellLaunch(),
+        launch: cellLaunch('pyodide'),
         init: { ...firstMessage('pyodide', 1), makeSnapshot: true },
       });
       try {

@@ -1,7 +1,8 @@
 /** A worker that may have taken a cell down runs in a cell of its own until it has behaved for a while. */
 import type { Clock } from '../core/clock.ts';
 import type { CellLoss } from './cell-loss.ts';
-import type { CellPurpose, PlaceRequest } from './cell-pool.ts';
+import type { PlaceRequest } from './cell-pool.ts';
+import type { CellPurpose } from './cell-seats.ts';
 
 const PROBATION_MS = 60_000;
 

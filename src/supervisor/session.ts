@@ -16,7 +16,8 @@ import {
 } from '../../sandbox/protocol.ts';
 import type { Clock } from '../core/clock.ts';
 import type { CellLoss } from './cell-loss.ts';
-import type { CellPool, PlaceRequest, SandboxHandle, SandboxMessage, SandboxOrder } from './cell-pool.ts';
+import type { CellPool, PlaceRequest, SandboxHandle, SandboxOrder } from './cell-pool.ts';
+import type { SandboxMessage } from './cell-seats.ts';
 
 export interface RunResult {
   readonly outcome: RunOutcome | 'cell-lost';
@@ -61,7 +62,7 @@ interface OpenRun {
   readonly id: number;
   readonly order: RunOrder;
   readonly sentAt: number;
-  /** Monotonic; null while the cell has not entered it. */
+  /** Monotonic; null while the cell has not said that it entered it, which it says only of one that takes a while. */
   startedAt: number | null;
   heldMs: number;
   /** Monotonic; the run's clock stands still since then. */
@@ -259,7 +260,7 @@ export class Session {
   #onMessage(message: SandboxMessage): void {
     switch (message.kind) {
       case 'started':
-        if (this.#run !== null) this.#run.startedAt ??= this.#clock.monoMs();
+        if (this.#run !== null) this.#run.startedAt ??= this.#clock.monoMs() - message.forMs;
         return;
       case 'stream':
         return this.#options.onEntries(message.entries, this);

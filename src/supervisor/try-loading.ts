@@ -1,7 +1,7 @@
 /** Loads new code once, beside whatever runs, to know that it can be loaded: its module body runs, none of its functions does. */
 import { RuntimeError, toRuntimeError } from '../core/errors.ts';
 import type { CodeProblem, CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
-import type { CellPurpose } from './cell-pool.ts';
+import type { CellPurpose } from './cell-seats.ts';
 import { loadProblem, lossProblem } from './load-problem.ts';
 import { loadSpec } from './load-spec.ts';
 import { type OpenResult, Session } from './session.ts';

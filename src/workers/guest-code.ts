@@ -39,6 +39,11 @@ export async function bundleGuestFile(path: string, exportName: string): Promise
   const folder = dirname(path);
   const options = {
     ...BUNDLE_OPTIONS,
+    // Every sandbox keeps a copy of this text: without blanks, and with one byte per character, which needs ASCII throughout. Names
+    // stay, since guests can see them.
+    charset: 'ascii' as const,
+    minifyWhitespace: true,
+    minifySyntax: true,
     entryPoints: [{ in: path, out: '.guest' }],
     absWorkingDir: folder,
     outdir: folder,
@@ -46,6 +51,6 @@ export async function bundleGuestFile(path: string, exportName: string): Promise
   const { outputFiles } = await withCompiler((compiler) => compiler.build(options));
   const code = outputFiles[0]?.text ?? '';
   // Our own mistake, found here rather than as "undefined is not a function" in a cell.
-  if (!new RegExp(`\\b${exportName}: \\(\\) =>`).test(code)) throw new Error(`${path} does not export ${exportName}`);
+  if (!new RegExp(`\\b${exportName}:\\(\\)=>`).test(code)) throw new Error(`${path} does not export ${exportName}`);
   return wrapExport(code, exportName);
 }

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { FrameReader } from '../../sandbox/cell/channel.ts';
-import { CELL_WRITE_FD, type FromCell } from '../../sandbox/protocol.ts';
+import { CELL_BOARD_FD, CELL_WRITE_FD, type FromCell } from '../../sandbox/protocol.ts';
 import { cellLaunch } from '../../src/supervisor/cell-launch.ts';
 import { CellProcess } from '../../src/supervisor/cell-process.ts';
 
@@ -76,7 +76,7 @@ describe('a cell that was taken over', () => {
     server.on('connection', () => {
       visits += 1;
     });
-    const { messages } = await start([...cellLaunch([PROBE]).args.slice(0, -1), PROBE, String(port)]);
+    const { messages } = await start([...cellLaunch('isolate', [PROBE]).args.slice(0, -1), PROBE, String(port)]);
     server.close();
     const [message] = messages;
     if (message?.kind !== 'fatal') throw new Error('the probe said nothing');
@@ -115,6 +115,7 @@ describe('a cell as its system sees it', () => {
     for (const [fd, target] of open) {
       if (fd <= 1) expect(target).toBe('/dev/null');
       else if (fd <= CELL_WRITE_FD) expect(target).toMatch(/^(socket|pipe):/);
+      else if (fd === CELL_BOARD_FD) expect(target).toMatch(/^\/(dev\/shm|tmp)\/tick-cell-\S+ \(deleted\)$/);
       else expect(target).toMatch(/^(anon_inode:|pipe:|\/dev\/null$)/);
     }
   });

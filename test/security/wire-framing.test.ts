@@ -26,9 +26,9 @@ describe('a cell that breaks the framing is ended with a reason', () => {
     ['an object instead of an array', [frame('{"kind":"hello"}')], /not an array/],
     ['a number', [frame('7')], /not an array/],
     ['null in the array', [frame('[null]')], /not a message/],
-    ['an unknown kind', [frame('[{"kind":"run","sandbox":1,"incarnation":1}]')], /not a message/],
+    ['an unknown kind', [frame('[{"kind":"run","sandbox":1,"incarnation":1,"forMs":0}]')], /not a message/],
     ['a prototype as kind', [frame('[{"kind":"__proto__","sandbox":1,"incarnation":1}]')], /not a message/],
-    ['a message without an address', [frame('[{"kind":"started"}]')], /not a message/],
+    ['a message without an address', [frame('[{"kind":"started","forMs":0}]')], /not a message/],
     [
       'an address that is no whole number',
       [frame('[{"kind":"started","sandbox":1.5,"incarnation":1}]')],

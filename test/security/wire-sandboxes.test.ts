@@ -7,7 +7,7 @@ import { createPool } from '../support/fake-wire.ts';
 describe('a cell that lies about sandboxes', () => {
   it('is heard for the sandbox and incarnation that it holds, and for no other', async () => {
     const other = (sandbox: string, incarnation: string): Step =>
-      frame(`[{"kind":"started","sandbox":${sandbox},"incarnation":${incarnation}}]`);
+      frame(`[{"kind":"started","sandbox":${sandbox},"incarnation":${incarnation},"forMs":0}]`);
     const wrong = [
       other('"$sandbox"', '0'),
       other('"$sandbox"', '999999'),

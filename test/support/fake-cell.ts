@@ -18,6 +18,12 @@ export type Step =
   | { readonly kind: 'drip'; readonly base64: string; readonly times: number }
   /** Random messages of the right shape, none for the sandbox of the last `load`. */
   | { readonly kind: 'fuzz'; readonly seed: number; readonly frames: number }
+  /** Writes these words on its board; names stand for parts of the address. After them so many bytes of nothing. */
+  | {
+      readonly kind: 'board';
+      readonly words: readonly (number | 'sandbox' | 'incarnation')[];
+      readonly bytesAfter?: number;
+    }
   | { readonly kind: 'stderr'; readonly text: string; readonly times: number }
   /** Reads one frame and keeps the address of a `load` in it: `"$sandbox"` and `"$incarnation"` in later frames. */
   | { readonly kind: 'read'; readonly until: string }
@@ -115,6 +121,7 @@ function fuzz(seed: number, frames: number): void {
       durationMs: draw() * 1e6,
       cpuMs: draw(),
       intact: draw() < 0.5,
+      forMs: draw() * 1e6,
       code: 'USER_ERROR',
       error: { name: text(), message: text(), stack: text() },
       report: { functions: ['tick'], setupBindsGlobals: draw() < 0.5, durationMs: 1 },
@@ -146,6 +153,12 @@ for (const step of JSON.parse(process.argv[2] ?? '[]') as readonly Step[])
     case 'hum': {
       const bytes = frameOf(step.json);
       setInterval(() => write(bytes), 20);
+      break;
+    }
+    case 'board': {
+      const words = Float64Array.from(step.words, (word) => (typeof word === 'number' ? word : address[word]));
+      writeSync(5, words, 0, words.byteLength, 0);
+      writeSync(5, new Uint8Array(step.bytesAfter ?? 0), 0, step.bytesAfter ?? 0, words.byteLength);
       break;
     }
     case 'stderr':

@@ -26,7 +26,7 @@ export const LOADED = frame(
 );
 /** Up to the moment when its first run has been read. */
 export const UNTIL_RUN: readonly Step[] = [...UNTIL_LOAD, LOADED, { kind: 'read', until: 'run' }];
-export const STARTED = frame(`[{"kind":"started",${ADDRESS}}]`);
+export const STARTED = frame(`[{"kind":"started",${ADDRESS},"forMs":0}]`);
 
 export function fakeLaunch(steps: readonly Step[]): CellLaunch {
   return { command: pinnedNodeBinary(), args: [FAKE, JSON.stringify(steps)] };

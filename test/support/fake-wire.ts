@@ -5,8 +5,9 @@
 import { afterEach } from 'vitest';
 import { type FromCell, type LoadSpec, PROTOCOL_VERSION } from '../../sandbox/protocol.ts';
 import type { CellLoss } from '../../src/supervisor/cell-loss.ts';
-import { CellPool, type SandboxMessage } from '../../src/supervisor/cell-pool.ts';
+import { CellPool } from '../../src/supervisor/cell-pool.ts';
 import { CellProcess } from '../../src/supervisor/cell-process.ts';
+import type { SandboxMessage } from '../../src/supervisor/cell-seats.ts';
 import type { Step } from './fake-cell.ts';
 import { fakeLaunch } from './fake-launch.ts';
 

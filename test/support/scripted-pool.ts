@@ -2,12 +2,8 @@
  * Cells without processes, for tests of what the node does by itself: every worker loads at once, and each run ends as the
  * test says. No code of a worker is ever executed.
  */
-import {
-  CellPool,
-  type PlaceRequest,
-  type SandboxHandle,
-  type SandboxListener,
-} from '../../src/supervisor/cell-pool.ts';
+import { CellPool, type PlaceRequest, type SandboxHandle } from '../../src/supervisor/cell-pool.ts';
+import type { SandboxListener } from '../../src/supervisor/cell-seats.ts';
 
 /** Ends the run that was begun, well. Called later, or never. */
 export type ScriptedRun = (end: () => void) => void;
@@ -46,7 +42,7 @@ export class ScriptedPool extends CellPool {
       cellMessages: 0,
       send: (order) => {
         if (order.kind !== 'run') return;
-        say({ kind: 'started', ...address });
+        say({ kind: 'started', ...address, forMs: 0 });
         const { run } = order;
         this.onRun(() => {
           say({ kind: 'ended', ...address, run, outcome: 'ok', waitedMs: 0, durationMs: 0, cpuMs: 0, intact: true });

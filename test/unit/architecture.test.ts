@@ -61,10 +61,10 @@ const RULES: readonly Rule[] = [
     may: [
       /^src\/supervisor\//,
       CORE,
-      // Both ends of the wire: the messages, their check and the frames are the same code in node and cell.
+      // Both ends of the wire: the messages, their check, the frames and how they are gathered are the same code in node and cell.
       PROTOCOL,
       /^sandbox\/protocol-check\.ts$/,
-      /^sandbox\/cell\/channel\.ts$/,
+      /^sandbox\/cell\/(channel|outbox)\.ts$/,
       // The registry compiles and resolves what is deployed; the first message to a cell holds the bundled guest.
       /^src\/workers\/(compile|resolve|guest-code)\.ts$/,
     ],
@@ -173,7 +173,7 @@ describe('the imports of the project', () => {
   });
 
   test('the node imports nothing that only a cell may load, through however many files', () => {
-    const forbidden = /^sandbox\/(cell\/(?!channel\.ts)|isolate\/|pyodide\/|guest\/)/;
+    const forbidden = /^sandbox\/(cell\/(?!(channel|outbox)\.ts)|isolate\/|pyodide\/|guest\/)/;
     const reached = new Set(['src/index.ts', 'src/cli/main.ts']);
     for (const at of reached)
       for (const { from, to, typeOnly } of IMPORTS) if (from === at && !typeOnly && isOurs(to)) reached.add(to);

@@ -15,7 +15,11 @@ afterEach(() => {
 
 function createCell(createGuest: CellBackend['createGuest']): { cell: Cell; written: FromCell[] } {
   const written: FromCell[] = [];
-  return { cell: new Cell({ loadsAtOnce: 1, createGuest }, 1, (messages) => void written.push(...messages)), written };
+  const wire = {
+    write: (messages: readonly FromCell[]) => void written.push(...messages),
+    board: { write: () => undefined },
+  };
+  return { cell: new Cell({ loadsAtOnce: 1, createGuest }, 1, wire), written };
 }
 
 describe('a sandbox that is never made', () => {

@@ -13,7 +13,7 @@ const GOOD: readonly FromCell[] = [
   { kind: 'snapshot', base64: 'AAAA', last: true },
   { kind: 'loaded', ...at, report: { functions: ['setup', 'tick'], setupBindsGlobals: false, durationMs: 1.5 } },
   { kind: 'load-failed', ...at, code: 'CODE_INVALID', error },
-  { kind: 'started', ...at },
+  { kind: 'started', ...at, forMs: 50 },
   { kind: 'settled', ...at },
   { kind: 'unloaded', ...at },
   { kind: 'stuck', ...at, cause: 'memory' },
@@ -71,7 +71,7 @@ function isFine(kind: string, field: string, value: unknown): boolean {
   if ((field === 'error' || field === 'entries') && kind === 'ended' && value === undefined) return true;
   if (['node', 'message', 'base64'].includes(field)) return typeof value === 'string';
   if (['last', 'intact'].includes(field)) return typeof value === 'boolean';
-  if (['waitedMs', 'durationMs', 'cpuMs'].includes(field))
+  if (['waitedMs', 'durationMs', 'cpuMs', 'forMs'].includes(field))
     return typeof value === 'number' && value >= 0 && value < 1e12;
   if (field === 'entries') return Array.isArray(value) && value.length === 0;
   return false;

@@ -1,0 +1,30 @@
+/**
+ * Who is inside, where a dead cell leaves it: a small file that the node made and reads once the cell is gone. It is written before a
+ * guest is entered, so whoever brings the process down is on it. That frees the pipe from saying so: what goes over it may wait a
+ * little and travel together. A write is a copy within the kernel that no signal tears; nobody is woken by it.
+ */
+import { writeSync } from 'node:fs';
+import { type Address, BOARD } from '../protocol.ts';
+
+export class Board {
+  readonly #fd: number;
+  readonly #words = new Float64Array(BOARD.WORDS);
+  readonly #bytes = new Uint8Array(this.#words.buffer);
+
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.#words[BOARD.VERSION] = BOARD.WRITTEN;
+  }
+
+  /** Replaces what is on it. More than fit cannot run at once. */
+  write(inside: Iterable<{ readonly address: Address }>): void {
+    let at: number = BOARD.FIRST;
+    for (const { address } of inside) {
+      if (at + 2 > BOARD.WORDS) break;
+      this.#words[at++] = address.sandbox;
+      this.#words[at++] = address.incarnation;
+    }
+    this.#words[BOARD.COUNT] = (at - BOARD.FIRST) / 2;
+    writeSync(this.#fd, this.#bytes, 0, at * Float64Array.BYTES_PER_ELEMENT, 0);
+  }
+}

@@ -1,0 +1,78 @@
+/** What the pool keeps of a cell and of each worker in it, and what it learns about them from what the cell says. */
+import type { Address, Backend, FromCell } from '../../sandbox/protocol.ts';
+import type { RuntimeError } from '../core/errors.ts';
+import type { CellLoss } from './cell-loss.ts';
+import type { CellProcess } from './cell-process.ts';
+
+export type CellPurpose = 'shared' | 'dedicated' | 'probation';
+
+export type SandboxMessage = Extract<FromCell, { readonly incarnation: number }>;
+
+export interface SandboxListener {
+  onMessage(message: SandboxMessage): void;
+  /** The cell's pipe is at its end; nothing will follow. */
+  onLost(loss: CellLoss): void;
+}
+
+export interface Seat {
+  readonly sandbox: number;
+  readonly incarnation: number;
+  readonly listener: SandboxListener;
+  /** What it may keep before that counts as growth of its cell. */
+  readonly allowanceBytes: number;
+  readonly killedBefore: boolean;
+  /** Its load was sent; before that a lost cell is a failed placement, not a loss. */
+  placed: boolean;
+  running: boolean;
+  /** {@link Cell.measures} when it was last heard of. */
+  ranAt: number;
+  named: CellLoss['cause'] | null;
+}
+
+export interface Cell {
+  readonly process: CellProcess;
+  readonly workspace: string;
+  readonly backend: Backend;
+  readonly purpose: CellPurpose;
+  readonly seats: Map<number, Seat>;
+  readonly ready: Promise<void>;
+  settleReady: (error: RuntimeError | null) => void;
+  isReady: boolean;
+  lastSeat: number;
+  allowanceBytes: number;
+  /** The most that its workers were allowed at once: memory that they gave back is not returned to the system at once. */
+  peakAllowanceBytes: number;
+  /** How often its memory was measured and found to be within its budget. */
+  measures: number;
+  baseRss: number;
+  rssBytes: number;
+  idleTimer: NodeJS.Timeout | null;
+  ending: boolean;
+  messages: number;
+  /** What a culprit that no report names has done. */
+  cause: CellLoss['cause'];
+  /** The cell itself failed, whoever ran in it. */
+  blameless: boolean;
+}
+
+/** Whether it runs, and that it ran. */
+export function noteMessage(cell: Cell, seat: Seat, kind: SandboxMessage['kind']): void {
+  if (kind === 'unloaded') return;
+  seat.ranAt = cell.measures;
+  if (kind !== 'stream') seat.running = kind === 'started';
+}
+
+/** What it said last is better than what its messages said: those may have been on their way. */
+export function noteInside(cell: Cell, inside: readonly Address[]): void {
+  for (const seat of cell.seats.values()) {
+    if (seat.running) seat.ranAt = cell.measures;
+    seat.running = false;
+  }
+  for (const { sandbox, incarnation } of inside) {
+    const seat = cell.seats.get(sandbox);
+    if (seat?.incarnation === incarnation) seat.running = true;
+  }
+}
+
+/** Now or since memory was last measured. */
+export const ranLately = (cell: Cell, seat: Seat): boolean => seat.running || seat.ranAt === cell.measures;
