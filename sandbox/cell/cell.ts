@@ -5,7 +5,7 @@
 import { type Address, type FromCell, GUEST_NOT_MADE, type LoadSpec, type ToCell } from '../protocol.ts';
 import type { CellBackend } from './backend.ts';
 import type { Board } from './board.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, type Spacing } from './outbox.ts';
 import { Sandbox, type SandboxHost } from './sandbox.ts';
 import { SLOW_AFTER_MS, Slots } from './slots.ts';
 
@@ -16,6 +16,7 @@ export interface CellWire {
 }
 
 const WATCH_MS = 50;
+const SPACING: Spacing = { ms: 1, busyMs: 5, busyMessages: 2 };
 /** Making one sandbox takes 3 ms, with Python 200 ms, and some seconds on a machine that is overloaded. */
 const GUEST_MS_MAX = 15_000;
 
@@ -37,7 +38,7 @@ export class Cell implements SandboxHost {
   constructor(backend: CellBackend, slots: number, wire: CellWire) {
     this.#backend = backend;
     this.#wire = wire;
-    this.#outbox = new Outbox(wire.write);
+    this.#outbox = new Outbox(SPACING, wire.write);
     this.#slots = new Slots(slots);
   }
 
@@ -81,7 +82,8 @@ export class Cell implements SandboxHost {
   }
 
   send(message: FromCell): void {
-    this.#outbox.push(message);
+    // A call is among the entries, as a rule, and its run waits for the answer. For its end nobody waits.
+    this.#outbox.push(message, message.kind !== 'ended' && message.kind !== 'settled');
     // Behind this the process may end.
     if (message.kind === 'stuck') this.#outbox.flush();
   }

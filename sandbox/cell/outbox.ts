@@ -2,44 +2,60 @@
  * Messages on their way into frames, on both sides of the wire. One that comes alone goes at once; under load a frame carries what
  * some milliseconds bring, since waking the other side costs more than most messages do.
  */
-
-/** Frames go out at least this far apart, ms; further where the last one carried many messages. */
-const SPACING_MS = 1;
-const BUSY_SPACING_MS = 3;
-const BUSY_MESSAGES = 8;
+export interface Spacing {
+  /** Frames go out at least this far apart, ms, */
+  readonly ms: number;
+  /** and this far where the last one carried so many messages or more, unless one of those that wait is in haste. */
+  readonly busyMs: number;
+  readonly busyMessages: number;
+}
 
 export class Outbox<Message> {
   readonly #send: (messages: readonly Message[]) => void;
+  readonly #spacing: Spacing;
   #messages: Message[] = [];
-  #scheduled = false;
+  #timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
+  /** When the timer comes, by performance.now(). */
+  #due = 0;
   #flushedAt = 0;
-  #spacingMs = SPACING_MS;
+  #busy = false;
 
-  constructor(send: (messages: readonly Message[]) => void) {
+  constructor(spacing: Spacing, send: (messages: readonly Message[]) => void) {
+    this.#spacing = spacing;
     this.#send = send;
   }
 
-  push(message: Message): void {
+  push(message: Message, haste = false): void {
     this.#messages.push(message);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    const early = this.#flushedAt + this.#spacingMs - performance.now();
-    if (early > 0) setTimeout(this.#flushScheduled, early);
-    else setImmediate(this.#flushScheduled);
+    const due = this.#flushedAt + (this.#busy && !haste ? this.#spacing.busyMs : this.#spacing.ms);
+    if (this.#timer !== null && this.#due <= due) return;
+    this.#cancelTimer();
+    this.#due = due;
+    const early = due - performance.now();
+    this.#timer = early > 0 ? setTimeout(this.#onTime, early) : setImmediate(this.#onTime);
   }
 
-  /** Now, for what cannot wait. */
+  /** Now, for what cannot wait at all. */
   flush(): void {
+    this.#cancelTimer();
     const messages = this.#messages;
     if (messages.length === 0) return;
     this.#messages = [];
     this.#flushedAt = performance.now();
-    this.#spacingMs = messages.length < BUSY_MESSAGES ? SPACING_MS : BUSY_SPACING_MS;
+    this.#busy = messages.length >= this.#spacing.busyMessages;
     this.#send(messages);
   }
 
-  readonly #flushScheduled = (): void => {
-    this.#scheduled = false;
+  readonly #onTime = (): void => {
+    this.#timer = null;
     this.flush();
   };
+
+  #cancelTimer(): void {
+    const timer = this.#timer;
+    if (timer === null) return;
+    this.#timer = null;
+    if ('refresh' in timer) clearTimeout(timer);
+    else clearImmediate(timer);
+  }
 }

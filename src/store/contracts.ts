@@ -29,6 +29,8 @@ export interface Commit {
   readonly head: string;
   /** Applied in order; a later change of a key wins. */
   readonly changes: readonly StateChange[];
+  /** Somebody waits for it within a run. A store that lets commits wait for company sends this one, and what is gathered, now. */
+  readonly urgent?: boolean;
 }
 
 /** Everything of one worker at once, where what is stored turned out not to be what its owner wrote last. */

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { FrameReader, frameOf } from '../../sandbox/cell/channel.ts';
-import { Outbox } from '../../sandbox/cell/outbox.ts';
+import { Outbox, type Spacing } from '../../sandbox/cell/outbox.ts';
 import { type Address, CELL_READ_FD, CELL_WRITE_FD, type FromCell, type ToCell } from '../../sandbox/protocol.ts';
 import { checkFromCell } from '../../sandbox/protocol-check.ts';
 import { RuntimeError } from '../core/errors.ts';
@@ -33,6 +33,8 @@ const UNREAD_BYTES_MAX = 128 * 1024 * 1024;
 /** Of what a dying cell printed, this much is kept for the report. */
 const STDERR_CHARS = 2_000;
 const PAGE_BYTES = 4_096;
+/** A tick is late by as long as its order waits. */
+const SPACING: Spacing = { ms: 1, busyMs: 3, busyMessages: 8 };
 
 export class CellProcess {
   readonly pid: number;
@@ -40,7 +42,7 @@ export class CellProcess {
   readonly #input: Writable;
   readonly #listener: CellListener;
   readonly #board: CellBoard;
-  readonly #outbox = new Outbox<string>((messages) => this.#write(messages));
+  readonly #outbox = new Outbox<string>(SPACING, (messages) => this.#write(messages));
   #stderr = '';
   #killReason: string | null = null;
   #closed = false;

@@ -74,6 +74,7 @@ export class Ledger {
   #revision: bigint;
   #dirty = new Map<string, string | null>();
   #head: string | null = null;
+  #urgent = false;
   #waiters: Waiter[] = [];
   #inFlight = false;
   #sentAt = 0;
@@ -181,8 +182,9 @@ export class Ledger {
   }
 
   /** Resolves when everything written so far, and `head`, is stored. Rejects only when the ledger is {@link lost}. */
-  commit(head: string): Promise<void> {
+  commit(head: string, urgent = false): Promise<void> {
     this.#head = head;
+    this.#urgent ||= urgent;
     return new Promise((resolve, reject) => {
       if (this.#lost !== null) return reject(this.#lost);
       this.#waiters.push({ resolve, reject });
@@ -206,7 +208,9 @@ export class Ledger {
       commitId: newCommitId(),
       head: this.#head,
       changes,
+      urgent: this.#urgent,
     };
+    this.#urgent = false;
     this.#send(commit, 0);
   }
 

@@ -40,6 +40,8 @@ export interface SessionOptions {
   readonly pool: CellPool;
   readonly clock: Clock;
   readonly request: PlaceRequest;
+  /** From the stack that a guest's engine printed to one that names the user's files. */
+  readonly mapStack: (stack: string) => string;
   readonly onEntries: (entries: readonly StreamEntry[], session: Session) => void;
   /** Gives the loading up: the result is `lost`, through nobody's fault. */
   readonly signal: AbortSignal;
@@ -267,7 +269,9 @@ export class Session {
       case 'ended': {
         if (message.entries !== undefined) this.#options.onEntries(message.entries, this);
         if (message.run !== this.#run?.id) return;
-        const { outcome, error = null, waitedMs, durationMs, cpuMs, intact } = message;
+        const { outcome, waitedMs, durationMs, cpuMs, intact } = message;
+        const error =
+          message.error === undefined ? null : { ...message.error, stack: this.#options.mapStack(message.error.stack) };
         const result: RunResult = { outcome, error, waitedMs, durationMs, cpuMs, intact, loss: null };
         if (!intact) {
           this.#end();

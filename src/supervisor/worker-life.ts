@@ -156,6 +156,7 @@ export class WorkerLife {
           spec: loadSpec(self.definition, self.compiled, self.services.dispatcher, state),
         },
         signal: this.#opening.signal,
+        mapStack: (stack) => self.compiled.mapStack(stack),
         onEntries: (entries, session) => this.#onEntries(entries, session),
         onIdleLoss: (loss, session) => this.#onIdleLoss(loss, session),
         onOver: () => self.ledger.sandboxGone(),
@@ -308,17 +309,14 @@ export class WorkerLife {
     await this.#sleep(setupPauseMs(self.head.errors));
   }
 
-  async #run(
+  #run(
     session: Session,
     fn: 'setup' | 'tick' | 'resume' | 'on_error',
     timeoutMs: number,
     times: RunSlot = {},
     error?: GuestError,
   ): Promise<RunResult> {
-    const { compiled } = this.#self;
-    const result = await session.run(runOrder(this.#self, fn, timeoutMs, times, error));
-    if (result.error === null) return result;
-    return { ...result, error: { ...result.error, stack: compiled.mapStack(result.error.stack) } };
+    return session.run(runOrder(this.#self, fn, timeoutMs, times, error));
   }
 
   #report(fn: string, record: ReturnType<typeof tickRecord>, result: RunResult): void {

@@ -27,7 +27,7 @@ export class WorkerSelf {
   readonly ledger: Ledger;
   definition: WorkerDefinition;
   compiled: CompiledWorker;
-  #head: WorkerHead;
+  readonly #head: WorkerHead;
   #state: WorkerState = 'stopped';
   #reason: string | null = null;
   #beforePause: WorkerState = 'waiting';
@@ -38,17 +38,18 @@ export class WorkerSelf {
     this.definition = parts.definition;
     this.compiled = parts.compiled;
     this.ledger = parts.ledger;
-    this.#head = parts.head;
+    this.#head = { ...parts.head };
     this.clock = new WorkerClock(services.clock);
     this.calls = new Calls(services, {
       worker: parts.id,
       code: () => this.compiled,
       tick: () => this.#head.tick,
-      commit: () => this.commit(),
+      commit: () => this.commit(true),
       settled: () => this.ledger.settled,
     });
   }
 
+  /** It goes on changing: whoever keeps something of it copies that. */
   get head(): Readonly<WorkerHead> {
     return this.#head;
   }
@@ -61,12 +62,12 @@ export class WorkerSelf {
 
   /** Changes what will be remembered with the next commit. */
   update(change: Partial<WorkerHead>): void {
-    this.#head = { ...this.#head, ...change };
+    Object.assign(this.#head, change);
   }
 
   /** Stores everything written so far together with the head. Rejects only when this node is not the owner any more. */
-  commit(): Promise<void> {
-    return this.ledger.commit(JSON.stringify(this.#head));
+  commit(urgent = false): Promise<void> {
+    return this.ledger.commit(JSON.stringify(this.#head), urgent);
   }
 
   /** @throws RuntimeError INTERNAL for a change that life.ts does not list */

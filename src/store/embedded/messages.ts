@@ -6,7 +6,7 @@
 import type { Claimed, Commit, CommitResult, Replacement, StateChange, StoredWorker, WorkerId } from '../contracts.ts';
 
 export type Operation =
-  | ({ readonly kind: 'commit' } & Omit<Commit, 'revision'>)
+  | ({ readonly kind: 'commit' } & Omit<Commit, 'revision' | 'urgent'>)
   | ({ readonly kind: 'replace' } & Replacement)
   | { readonly kind: 'claim'; readonly worker: WorkerId }
   | { readonly kind: 'read'; readonly worker: WorkerId }

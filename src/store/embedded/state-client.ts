@@ -1,8 +1,8 @@
 /**
  * The main thread's side of the state file: gathers what is asked in one turn of the event loop into one group, keeps few
- * groups on their way, and settles each caller. A commit that comes alone goes at once; behind another one it waits for company
- * for up to 2 ms. That costs a busy store a little latency and saves it most of its work: 1,000 commits a second took a third
- * of a core one by one.
+ * groups on their way, and settles each caller. A commit that comes alone goes at once; close behind another one it waits for
+ * company, for longer where that is found. That costs a busy store some latency, which nobody waits for at the end of a tick, and
+ * saves it most of its work: 1,000 commits a second took a third of a core one by one. What somebody does wait for is urgent.
  */
 import type { Worker } from 'node:worker_threads';
 import { RuntimeError } from '../../core/errors.ts';
@@ -43,16 +43,22 @@ const GROUPS_UNDER_WAY_MAX = 2;
 const GROUP_WEIGHT_MAX = 4_096;
 const GROUP_CHARACTERS_MAX = 8 * MiB;
 const LOAD_WEIGHT = 64;
-/** Groups of fewer than {@link LOAD_WEIGHT} commits go out at least this far apart, ms; further where the last one was large. */
+/** Groups without haste go out at least this far apart, ms; further where the last one found company; sooner with so many commits. */
 const GATHER_MS = 2;
-const BUSY_GATHER_MS = 5;
-const BUSY_WEIGHT = 16;
+const BUSY_GATHER_MS = 10;
+const BUSY_WEIGHT = 2;
+const COMMITS_ENOUGH = 512;
 
 class Group {
   readonly cells: Cell[] = [];
   readonly waiting: Waiting[] = [];
   weight = 0;
   characters = 0;
+  urgent = false;
+
+  get hasty(): boolean {
+    return this.urgent || this.weight >= COMMITS_ENOUGH;
+  }
 
   get full(): boolean {
     return this.weight >= GROUP_WEIGHT_MAX || this.characters >= GROUP_CHARACTERS_MAX;
@@ -100,6 +106,7 @@ export class EmbeddedStateStore implements StateStore {
     for (const { key, json } of commit.changes) characters += key.length + (json?.length ?? 0);
     const group = this.#admit(1, characters);
     if (group instanceof RuntimeError) return Promise.reject(group);
+    if (commit.urgent === true) group.urgent = true;
     packCommit(group.cells, commit);
     return this.#answer(group) as Promise<CommitResult>;
   }
@@ -121,7 +128,7 @@ export class EmbeddedStateStore implements StateStore {
   }
 
   remove(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
-    return this.#ask(1, (cells) => packRemove(cells, worker, epoch)) as Promise<CommitResult>;
+    return this.#ask(LOAD_WEIGHT, (cells) => packRemove(cells, worker, epoch)) as Promise<CommitResult>;
   }
 
   list(): Promise<readonly StoredWorker[]> {
@@ -165,6 +172,8 @@ export class EmbeddedStateStore implements StateStore {
     }
     group.weight += weight;
     group.characters += characters;
+    // Whoever claims, reads or removes waits for it.
+    if (weight === LOAD_WEIGHT) group.urgent = true;
     this.#operations += 1;
     this.#characters += characters;
     return group;
@@ -179,10 +188,8 @@ export class EmbeddedStateStore implements StateStore {
 
   #sendSoon(): void {
     if (this.#turn !== null || this.#underWay.length >= GROUPS_UNDER_WAY_MAX) return;
-    const company = this.#gathering[0]?.weight ?? 0;
     const early = this.#sentAt + this.#gatherMs - performance.now();
-    // Whoever claims or reads is about to start: only commits wait.
-    if (early > 0 && company < LOAD_WEIGHT) {
+    if (early > 0 && this.#gathering[0]?.hasty === false) {
       this.#gatherTimer ??= setTimeout(() => {
         this.#gatherTimer = null;
         this.#send();
