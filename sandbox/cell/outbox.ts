@@ -14,8 +14,9 @@ export class Outbox<Message> {
   readonly #send: (messages: readonly Message[]) => void;
   readonly #spacing: Spacing;
   #messages: Message[] = [];
-  #timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
-  /** When the timer comes, by performance.now(). */
+  #timer: NodeJS.Timeout | null = null;
+  #turn: NodeJS.Immediate | null = null;
+  /** When one of them comes, by performance.now(). */
   #due = 0;
   #flushedAt = 0;
   #busy = false;
@@ -28,16 +29,17 @@ export class Outbox<Message> {
   push(message: Message, haste = false): void {
     this.#messages.push(message);
     const due = this.#flushedAt + (this.#busy && !haste ? this.#spacing.busyMs : this.#spacing.ms);
-    if (this.#timer !== null && this.#due <= due) return;
-    this.#cancelTimer();
+    if ((this.#timer !== null || this.#turn !== null) && this.#due <= due) return;
+    this.#cancel();
     this.#due = due;
     const early = due - performance.now();
-    this.#timer = early > 0 ? setTimeout(this.#onTime, early) : setImmediate(this.#onTime);
+    if (early > 0) this.#timer = setTimeout(this.#onTime, early);
+    else this.#turn = setImmediate(this.#onTime);
   }
 
   /** Now, for what cannot wait at all. */
   flush(): void {
-    this.#cancelTimer();
+    this.#cancel();
     const messages = this.#messages;
     if (messages.length === 0) return;
     this.#messages = [];
@@ -46,16 +48,12 @@ export class Outbox<Message> {
     this.#send(messages);
   }
 
-  readonly #onTime = (): void => {
-    this.#timer = null;
-    this.flush();
-  };
+  readonly #onTime = (): void => this.flush();
 
-  #cancelTimer(): void {
-    const timer = this.#timer;
-    if (timer === null) return;
+  #cancel(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#turn !== null) clearImmediate(this.#turn);
     this.#timer = null;
-    if ('refresh' in timer) clearTimeout(timer);
-    else clearImmediate(timer);
+    this.#turn = null;
   }
 }

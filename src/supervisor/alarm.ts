@@ -1,13 +1,14 @@
 /** The one thing a life waits on: a moment on the scheduler, or somebody who wakes it before. */
 import type { Clock } from '../core/clock.ts';
-import type { Scheduler } from './scheduler.ts';
+import type { Armed, Scheduler } from './scheduler.ts';
 
 export type Wake = 'due' | 'changed' | 'lost' | 'end';
 
 export class Alarm {
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
-  #wake: ((why: Wake) => void) | null = null;
+  #resolve: ((why: Wake) => void) | null = null;
+  #armed: Armed | null = null;
   #dueMono: number | null = null;
 
   constructor(scheduler: Scheduler, clock: Clock) {
@@ -23,15 +24,9 @@ export class Alarm {
   /** Resolves with `due` at the given monotonic time, or earlier with the reason of {@link wake}. */
   until(dueMono: number): Promise<Wake> {
     return new Promise((resolve) => {
-      const armed = this.#scheduler.arm(dueMono, () => done('due'));
-      const done = (why: Wake): void => {
-        this.#wake = null;
-        this.#dueMono = null;
-        this.#scheduler.disarm(armed);
-        resolve(why);
-      };
-      this.#wake = done;
+      this.#resolve = resolve;
       this.#dueMono = dueMono;
+      this.#armed = this.#scheduler.arm(dueMono, this.#onDue);
     });
   }
 
@@ -41,6 +36,14 @@ export class Alarm {
 
   /** Ends the wait, if there is one. */
   wake(why: Wake): void {
-    this.#wake?.(why);
+    const resolve = this.#resolve;
+    if (resolve === null) return;
+    if (this.#armed !== null) this.#scheduler.disarm(this.#armed);
+    this.#resolve = null;
+    this.#dueMono = null;
+    this.#armed = null;
+    resolve(why);
   }
+
+  readonly #onDue = (): void => this.wake('due');
 }

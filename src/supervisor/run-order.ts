@@ -21,7 +21,7 @@ export function runOrder(
   const { schedule } = definition.settings;
   const dueAt = slot.dueAt ?? services.clock.wallMs();
   const world = services.world?.({ worker: id, fn, tick: head.tick, dueAt }) ?? null;
-  return {
+  const order: RunOrder = {
     fn,
     timeoutMs,
     graceMs: TIMEOUT_GRACE_MS,
@@ -32,7 +32,7 @@ export function runOrder(
       lastTickAt: slot.lastTickAt === undefined ? head.lastTickAt : slot.lastTickAt,
       startedBy: head.startedBy,
     },
-    ...(error === undefined ? {} : { error }),
-    ...(world === null ? {} : { world }),
   };
+  if (error === undefined && world === null) return order;
+  return { ...order, ...(error === undefined ? {} : { error }), ...(world === null ? {} : { world }) };
 }

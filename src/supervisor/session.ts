@@ -189,17 +189,7 @@ export class Session {
         abort: null,
         resolve,
       };
-      const { fn, timeoutMs, graceMs, info, error, world } = order;
-      this.#handle?.send({
-        kind: 'run',
-        run: id,
-        fn,
-        timeoutMs,
-        graceMs,
-        info,
-        ...(error === undefined ? undefined : { error }),
-        ...(world === undefined ? undefined : { world }),
-      });
+      this.#handle?.send({ kind: 'run', run: id, ...order });
     });
   }
 

@@ -283,7 +283,7 @@ export class WorkerLife {
       lastTickAt,
     });
     const blamed = this.#account(result);
-    self.update({ lastOutcome: result.outcome, ...(result.outcome === 'ok' ? { errors: 0 } : {}) });
+    self.update({ lastOutcome: result.outcome, errors: result.outcome === 'ok' ? 0 : self.head.errors });
     await self.commit();
     const times = { dueAt: due.dueWall, startedAt, latenessMs, skipped: due.skipped };
     this.#report('tick', tickRecord(self.id, self.head.tick, 'tick', result, times), result);

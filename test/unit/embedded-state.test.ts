@@ -113,6 +113,22 @@ describe('the embedded state store', () => {
     expect(await store.read('default/b')).toBeNull();
   });
 
+  test('lets a commit wait for company where that was found, and an urgent one not', async () => {
+    const store = await open();
+    for (const worker of ['a/1', 'a/2', 'a/3']) await store.claim(worker);
+    const waited = { urgent: 0, other: 0 };
+    let base = 0n;
+    for (let round = 0; round < 40; round++) {
+      const urgent = round % 2 === 0;
+      await Promise.all([store.commit(commitOf('a/1', base)), store.commit(commitOf('a/2', base))]);
+      const from = performance.now();
+      await store.commit(commitOf('a/3', base, { urgent }));
+      waited[urgent ? 'urgent' : 'other'] += performance.now() - from;
+      base += 1n;
+    }
+    expect(waited.urgent).toBeLessThan(waited.other * 0.8);
+  });
+
   test('rejects what is pending when its thread dies, and serves again when it was restarted', async () => {
     const store = await open();
     await store.claim('default/a');

@@ -120,6 +120,21 @@ describe('the ledger', () => {
     expect(told.stored).toHaveLength(1);
   });
 
+  test('tells the store what somebody waits for, also where it goes together with what nobody does', async () => {
+    const { ledger, store } = await openLedger();
+    await ledger.commit('h1');
+    const first = ledger.commit('h2');
+    void ledger.commit('h3', true);
+    await Promise.all([first, ledger.commit('h4')]);
+    await ledger.commit('h5');
+    expect(store.commits.map(({ head, urgent }) => [head, urgent])).toEqual([
+      ['h1', false],
+      ['h2', false],
+      ['h4', true],
+      ['h5', false],
+    ]);
+  });
+
   test('tries the very same commit again after an unknown outcome, and stores it once', async () => {
     const { ledger, store, clock, memory, state } = await openLedger();
     store.next.push('lose', 'refuse', 'lose');
