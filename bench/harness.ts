@@ -82,9 +82,28 @@ export async function observe(runtime: Runtime, ms: number): Promise<Window> {
   return { ticks, ms: performance.now() - from, cpuUs: user + system };
 }
 
+/** What is counted of all that ticks during `ms`: a million records kept would cost the process more than the bench measures. */
+export async function countTicks(
+  runtime: Runtime,
+  ms: number,
+): Promise<{ readonly count: number; readonly ms: number; readonly cpuUs: number; readonly durations: Float64Array }> {
+  const durations = new Float64Array(1_000_000);
+  let count = 0;
+  const stop = runtime.on('tick', ({ durationMs }) => {
+    durations[count++ % durations.length] = durationMs;
+  });
+  const from = performance.now();
+  const before = process.cpuUsage();
+  await delay(ms);
+  const { user, system } = process.cpuUsage(before);
+  stop();
+  const kept = durations.subarray(0, Math.min(count, durations.length));
+  return { count, ms: performance.now() - from, cpuUs: user + system, durations: kept };
+}
+
 export const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-export function percentile(values: readonly number[], share: number): number {
+export function percentile(values: Iterable<number>, share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }

@@ -3,7 +3,7 @@
  * 1,000 workers that are always due; the peer is the same engine with the in-memory store.
  */
 import { MemoryRecordStore, MemoryStateStore } from '../src/store/memory.ts';
-import { median, observe, openEngine, percentile, report, startWorkers } from './harness.ts';
+import { countTicks, median, openEngine, percentile, report, startWorkers } from './harness.ts';
 
 const WORKERS = 1_000;
 const ROUNDS = 3;
@@ -13,16 +13,13 @@ async function measure(memory: boolean): Promise<{ perSecond: number; cpuUs: num
     memory ? { stateStore: new MemoryStateStore(), recordStore: new MemoryRecordStore() } : {},
   );
   await startWorkers(engine.runtime, WORKERS, { intervalMs: 10 });
-  await observe(engine.runtime, 2_000);
-  const { ticks, ms, cpuUs } = await observe(engine.runtime, 5_000);
+  await countTicks(engine.runtime, 2_000);
+  const { count, ms, cpuUs, durations } = await countTicks(engine.runtime, 5_000);
   await engine.close();
   return {
-    perSecond: (ticks.length / ms) * 1_000,
-    cpuUs: cpuUs / ticks.length,
-    rtt: percentile(
-      ticks.map((t) => t.durationMs),
-      0.5,
-    ),
+    perSecond: (count / ms) * 1_000,
+    cpuUs: cpuUs / count,
+    rtt: percentile(durations, 0.5),
   };
 }
 
