@@ -20,6 +20,11 @@ const SPACING: Spacing = { ms: 1, busyMs: 5, busyMessages: 2 };
 /** Making one sandbox takes 3 ms, with Python 200 ms, and some seconds on a machine that is overloaded. */
 const GUEST_MS_MAX = 15_000;
 
+/** A call is among what a guest says before its run is over, as a rule. For the end of a run nobody waits, but for that of the first. */
+function isAwaited(message: FromCell): boolean {
+  return message.kind === 'ended' ? message.run === 1 : message.kind !== 'settled';
+}
+
 export class Cell implements SandboxHost {
   readonly #backend: CellBackend;
   readonly #wire: CellWire;
@@ -82,8 +87,7 @@ export class Cell implements SandboxHost {
   }
 
   send(message: FromCell): void {
-    // A call is among the entries, as a rule, and its run waits for the answer. For its end nobody waits.
-    this.#outbox.push(message, message.kind !== 'ended' && message.kind !== 'settled');
+    this.#outbox.push(message, isAwaited(message));
     // Behind this the process may end.
     if (message.kind === 'stuck') this.#outbox.flush();
   }

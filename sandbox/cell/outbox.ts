@@ -5,7 +5,7 @@
 export interface Spacing {
   /** Frames go out at least this far apart, ms, */
   readonly ms: number;
-  /** and this far where the last one carried so many messages or more, unless one of those that wait is in haste. */
+  /** and this far where the last one carried so many messages or more. One in haste takes at once along what waits. */
   readonly busyMs: number;
   readonly busyMessages: number;
 }
@@ -28,7 +28,7 @@ export class Outbox<Message> {
 
   push(message: Message, haste = false): void {
     this.#messages.push(message);
-    const due = this.#flushedAt + (this.#busy && !haste ? this.#spacing.busyMs : this.#spacing.ms);
+    const due = haste ? 0 : this.#flushedAt + (this.#busy ? this.#spacing.busyMs : this.#spacing.ms);
     if ((this.#timer !== null || this.#turn !== null) && this.#due <= due) return;
     this.#cancel();
     this.#due = due;

@@ -236,7 +236,7 @@ export class WorkerLife {
     }
     self.update({ setupDone: self.head.startId });
     // Without a setup there is nothing to store before the first tick, which commits the head anyway.
-    if (called) await self.commit();
+    if (called) await self.commit(true);
     this.#prepared = true;
     this.#tries = 0;
     self.to('waiting', null);

@@ -65,7 +65,7 @@ export class WorkerSelf {
     Object.assign(this.#head, change);
   }
 
-  /** Stores everything written so far together with the head. Rejects only when this node is not the owner any more. */
+  /** Stores everything written so far together with the head; `urgent` where somebody waits. Rejects only when this node is not the owner any more. */
   commit(urgent = false): Promise<void> {
     return this.ledger.commit(JSON.stringify(this.#head), urgent);
   }
