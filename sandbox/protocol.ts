@@ -14,7 +14,7 @@ export const CELL_WRITE_FD = 4;
 
 /** File descriptor of the board (cell/board.ts), and what its words (Float64) mean: then come sandbox and incarnation of each. */
 export const CELL_BOARD_FD = 5;
-export const BOARD = { VERSION: 0, COUNT: 1, FIRST: 2, WORDS: 1_024, WRITTEN: 1 } as const;
+export const BOARD = { VERSION: 0, COUNT: 1, FIRST: 2, WORDS: 4_096, WRITTEN: 1 } as const;
 
 /** `fatal` of a cell that cannot make sandboxes any more: no worker in it is to blame. */
 export const GUEST_NOT_MADE = 'a sandbox could not be made in time';
@@ -168,7 +168,7 @@ export type FromCell =
   | { readonly kind: 'snapshot'; readonly base64: string; readonly last: boolean }
   | ({ readonly kind: 'loaded'; readonly report: LoadReport } & Address)
   | ({ readonly kind: 'load-failed'; readonly code: LoadFailure; readonly error: GuestError } & Address)
-  /** Said of a run that has gone on for a while, and for how long it has; `settled` or `ended` closes it. */
+  /** Said once of a run that goes on after its first slice, or for a while in it: since when, before its first `stream` or `settled`. */
   | ({ readonly kind: 'started'; readonly forMs: number } & Address)
   | ({ readonly kind: 'settled' } & Address)
   /** `text` is a JSON array of {@link StreamEntry}, in the order in which the guest wrote them. */

@@ -1,7 +1,7 @@
 /**
- * Who is inside, where a dead cell leaves it: a small file that the node made and reads once the cell is gone. It is written before a
- * guest is entered, so whoever brings the process down is on it. That frees the pipe from saying so: what goes over it may wait a
- * little and travel together. A write is a copy within the kernel that no signal tears; nobody is woken by it.
+ * Who is inside, where a dead cell leaves it: a small file that the node made and reads once the cell is gone or hangs. It is written
+ * before a guest is entered, so whoever brings the process down is on it. That frees the pipe from saying so: what goes over it
+ * may wait a little and travel together. Nobody is woken by a write, and what fits into a page (255 names) no signal tears.
  */
 import { writeSync } from 'node:fs';
 import { type Address, BOARD } from '../protocol.ts';
@@ -16,7 +16,7 @@ export class Board {
     this.#words[BOARD.VERSION] = BOARD.WRITTEN;
   }
 
-  /** Replaces what is on it. More than fit cannot run at once. */
+  /** Replaces what is on it. Where not all fit it is full, and the node does not go by it. */
   write(inside: Iterable<{ readonly address: Address }>): void {
     let at: number = BOARD.FIRST;
     for (const { address } of inside) {

@@ -22,7 +22,8 @@ const GUEST_MS_MAX = 15_000;
 
 /** A call is among what a guest says before its run is over, as a rule. For the end of a run nobody waits, but for that of the first. */
 function isAwaited(message: FromCell): boolean {
-  return message.kind === 'ended' ? message.run === 1 : message.kind !== 'settled';
+  if (message.kind === 'ended') return message.run === 1;
+  return message.kind !== 'settled' && message.kind !== 'unloaded';
 }
 
 export class Cell implements SandboxHost {
@@ -32,8 +33,6 @@ export class Cell implements SandboxHost {
   readonly #slots: Slots<Sandbox>;
   readonly #sandboxes = new Map<number, Sandbox>();
   readonly #running = new Set<Sandbox>();
-  /** Those of them that the node was told of: most are out again before that is worth a message. */
-  readonly #told = new Set<Sandbox>();
   #pumpScheduled = false;
   #boardStands = true;
   #loads: { sandbox: Sandbox; spec: LoadSpec }[] = [];
@@ -131,7 +130,6 @@ export class Cell implements SandboxHost {
     this.#watch ??= setInterval(() => this.#watchRunning(), WATCH_MS);
     await sandbox.runSlice();
     this.#running.delete(sandbox);
-    this.#told.delete(sandbox);
     this.#boardStands = false;
     this.#slots.release(sandbox, performance.now() - from);
     sandbox.slotReleased();
@@ -148,8 +146,7 @@ export class Cell implements SandboxHost {
       const since = sandbox.runningSince;
       if (since === null || now - since < SLOW_AFTER_MS) continue;
       this.#slots.outlasts(sandbox, now - since);
-      if (!this.#told.has(sandbox)) this.send({ kind: 'started', ...sandbox.address, forMs: now - since });
-      this.#told.add(sandbox);
+      sandbox.tellStarted(now);
       sandbox.watch(now);
     }
     this.#schedulePump();

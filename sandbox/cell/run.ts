@@ -9,6 +9,8 @@ export class Run {
   /** From the order until the guest was entered: other guests had the slots. */
   readonly waitedMs: number;
   readonly cpuBeforeMs: number;
+  /** The node knows that it has begun. */
+  told = false;
   /** The guest wrote its end. */
   ended = false;
   report: LoadReport | null = null;

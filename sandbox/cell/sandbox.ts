@@ -95,18 +95,8 @@ export class Sandbox {
   begin(message: { run: number; timeoutMs: number; graceMs: number }, orderJson: string): void {
     const guest = this.#guest;
     if (guest === null || guest.disposed || !this.#loaded || this.#run !== null) {
-      this.#host.send({
-        kind: 'ended',
-        ...this.address,
-        run: message.run,
-        outcome: 'error',
-        error: { name: 'InternalError', message: 'the sandbox cannot run now', stack: '' },
-        waitedMs: 0,
-        durationMs: 0,
-        cpuMs: 0,
-        intact: false,
-      });
-      return;
+      const error = { name: 'InternalError', message: 'the sandbox cannot run now', stack: '' };
+      return this.#sendEnded({ id: message.run, waitedMs: 0 }, 'error', error, 0, 0, false);
     }
     const { run: id, timeoutMs, graceMs } = message;
     const askedAt = performance.now();
@@ -258,9 +248,18 @@ export class Sandbox {
         !outOfMemory && !broken && run.phase === 'running',
       );
     }
+    this.tellStarted(performance.now());
     this.#sendStream();
     this.#host.send({ kind: 'settled', ...this.address });
     this.#armDeadline();
+  }
+
+  /** Most runs are over before it is worth a message that they have begun; of one that goes on the node must know since when. */
+  tellStarted(now: number): void {
+    const run = this.#run;
+    if (run === null || run.told) return;
+    run.told = true;
+    this.#host.send({ kind: 'started', ...this.address, forMs: microseconds(now - run.startedAt) });
   }
 
   #finish(outcome: RunOutcome, intact: boolean): void {

@@ -29,7 +29,7 @@ export interface Commit {
   readonly head: string;
   /** Applied in order; a later change of a key wins. */
   readonly changes: readonly StateChange[];
-  /** Somebody waits for it within a run. A store that lets commits wait for company sends this one, and what is gathered, now. */
+  /** Somebody waits for it: a run that goes on, or whoever starts or stops the worker. A store that lets commits wait for company sends this one, and what is gathered, now. */
   readonly urgent?: boolean;
 }
 

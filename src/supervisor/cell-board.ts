@@ -8,8 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Address, BOARD } from '../../sandbox/protocol.ts';
 import { RuntimeError } from '../core/errors.ts';
+import { MiB } from '../core/limits.ts';
 
 const BYTES = BOARD.WORDS * Float64Array.BYTES_PER_ELEMENT;
+const BLOCK_BYTES = 512;
+/** File systems take more than they need. */
+const SLACK_BYTES = 4 * MiB;
 
 export class CellBoard {
   readonly fd: number;
@@ -22,8 +26,6 @@ export class CellBoard {
     const opened = openIn(['/dev/shm', tmpdir()], name);
     this.fd = opened.fd;
     this.#file = opened.file;
-    // Its pages exist now: a full disk is met here and not in the cell.
-    writeSync(this.fd, new Uint8Array(BYTES));
     this.forgetName();
   }
 
@@ -38,19 +40,23 @@ export class CellBoard {
 
   /** SECURITY: a cell that was taken over could fill memory or disk through it. */
   get overflows(): boolean {
-    return !this.#closed && fstatSync(this.fd).size > BYTES;
+    if (this.#closed) return false;
+    const { size, blocks } = fstatSync(this.fd);
+    // Room can be taken beyond what a file is long.
+    return size > BYTES || blocks * BLOCK_BYTES > BYTES + SLACK_BYTES;
   }
 
   /**
-   * Who was inside when the cell died; null where it never wrote. Addresses are claims: the caller takes those that it knows.
+   * Who is inside, or was when the cell died; null where it never wrote, or where not all may be on it. Addresses are claims: the
+   * caller takes those that it knows.
    */
   read(): readonly Address[] | null {
     if (this.#closed) return null;
     const words = new Float64Array(BOARD.WORDS);
     readSync(this.fd, new Uint8Array(words.buffer), 0, BYTES, 0);
     if (words[BOARD.VERSION] !== BOARD.WRITTEN) return null;
-    const said = Math.trunc(words[BOARD.COUNT] as number);
-    const count = Math.min(Math.max(said, 0), (BOARD.WORDS - BOARD.FIRST) / 2);
+    const count = Math.max(Math.trunc(words[BOARD.COUNT] as number), 0);
+    if (count >= (BOARD.WORDS - BOARD.FIRST) / 2) return null;
     return Array.from({ length: count }, (_, index) => ({
       sandbox: words[BOARD.FIRST + index * 2] as number,
       incarnation: words[BOARD.FIRST + index * 2 + 1] as number,
@@ -69,11 +75,18 @@ function openIn(folders: readonly string[], name: string): { readonly fd: number
   let reason = '';
   for (const folder of folders) {
     const file = join(folder, name);
+    let fd: number | null = null;
     try {
-      return { fd: openSync(file, 'wx+', 0o600), file };
+      fd = openSync(file, 'wx+', 0o600);
+      // Its pages exist then: a full disk is met here and not in the cell.
+      if (writeSync(fd, new Uint8Array(BYTES)) === BYTES) return { fd, file };
+      reason = `${folder} is full`;
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
     }
+    if (fd === null) continue;
+    closeSync(fd);
+    rmSync(file, { force: true });
   }
   throw new RuntimeError('CELL_START_FAILED', `A cell needs a small temporary file, which cannot be made (${reason}).`);
 }

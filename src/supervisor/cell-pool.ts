@@ -49,6 +49,8 @@ export interface SandboxHandle {
   readonly cellPid: number;
   /** Messages that its cell has sent so far, for whomever: a cell where this stands still may hang. */
   readonly cellMessages: number;
+  /** Its guest is running now, as the cell's board says. Reads a file. */
+  isInside(): boolean;
   send(order: SandboxOrder): void;
   /** Gives the place back. Late messages of it are dropped. */
   unload(): void;
@@ -141,6 +143,9 @@ export class CellPool {
       get cellMessages() {
         return cell.messages;
       },
+      isInside: () =>
+        cell.process.inside()?.some((one) => one.sandbox === seat.sandbox && one.incarnation === seat.incarnation) ===
+        true,
       send: (order) => {
         // Every tick passes here: the address goes on as text, without a copy of the order.
         if (cell.seats.get(seat.sandbox) === seat)
@@ -333,8 +338,10 @@ export class CellPool {
       cell.rssBytes = cell.process.rssBytes();
       if (!cell.isReady) continue;
       const budget = cell.baseRss + this.#options.growthBytes + cell.peakAllowanceBytes;
+      // Once it is being killed for that there is nothing to be measured.
+      if (cell.cause === 'memory') continue;
       if (cell.rssBytes <= budget) cell.measures += 1;
-      else if (cell.cause !== 'memory') {
+      else {
         const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
         cell.cause = 'memory';
         cell.process.kill(`it used ${mebibytes(cell.rssBytes)}; its budget was ${mebibytes(budget)}`);

@@ -1,6 +1,6 @@
 /**
- * One cell as the node sees it: a child process behind two pipes. It is told what to do in batches, one frame per turn of the
- * event loop, and everything it says is checked. It is ended by SIGKILL only.
+ * One cell as the node sees it: a child process behind two pipes, and the board that it leaves. It is told what to do in batches,
+ * and everything it says is checked. It is ended by SIGKILL only.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -52,10 +52,9 @@ export class CellProcess {
     this.#listener = listener;
     this.#board = new CellBoard();
     const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', this.#board.fd];
-    const child = spawn(launch.command, launch.args, { stdio, env: {}, cwd: '/', detached: true });
-    if (child.pid === undefined) {
+    const child = start(launch, stdio);
+    if (child?.pid === undefined) {
       this.#board.close();
-      child.on('error', () => undefined);
       throw new RuntimeError('CELL_START_FAILED', `A cell process could not be started with ${launch.command}.`);
     }
     this.pid = child.pid;
@@ -99,6 +98,11 @@ export class CellProcess {
     if (this.#killReason !== null || this.#closed) return;
     this.#killReason = reason;
     this.#child.kill('SIGKILL');
+  }
+
+  /** Who says to be inside now, unchecked. */
+  inside(): readonly Address[] | null {
+    return this.#board.read();
   }
 
   /** Called every tenth of a second or so: what a cell that was taken over could still do to the host. */
@@ -157,3 +161,14 @@ export class CellProcess {
 }
 
 const FRAME_CHARS = 4 * 1024 * 1024;
+
+/** Null where the system refuses; some refusals are thrown, others come as an event. */
+function start({ command, args }: CellLaunch, stdio: ('ignore' | 'pipe' | number)[]): ChildProcess | null {
+  try {
+    const child = spawn(command, args, { stdio, env: {}, cwd: '/', detached: true });
+    if (child.pid === undefined) child.on('error', () => undefined);
+    return child;
+  } catch {
+    return null;
+  }
+}

@@ -114,6 +114,11 @@ export class Ledger {
     return this.#dirty.size === 0 && !this.#inFlight;
   }
 
+  /** Something written has not been sent yet. */
+  get unsent(): boolean {
+    return this.#dirty.size > 0;
+  }
+
   /** What the store has, as far as it was acknowledged. */
   get revision(): bigint {
     return this.#revision;

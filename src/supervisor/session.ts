@@ -40,8 +40,6 @@ export interface SessionOptions {
   readonly pool: CellPool;
   readonly clock: Clock;
   readonly request: PlaceRequest;
-  /** From the stack that a guest's engine printed to one that names the user's files. */
-  readonly mapStack: (stack: string) => string;
   readonly onEntries: (entries: readonly StreamEntry[], session: Session) => void;
   /** Gives the loading up: the result is `lost`, through nobody's fault. */
   readonly signal: AbortSignal;
@@ -64,7 +62,7 @@ interface OpenRun {
   readonly id: number;
   readonly order: RunOrder;
   readonly sentAt: number;
-  /** Monotonic; null while the cell has not said that it entered it, which it says only of one that takes a while. */
+  /** Monotonic; null while the cell has not said that it has begun, which it says of what is not over at once. */
   startedAt: number | null;
   heldMs: number;
   /** Monotonic; the run's clock stands still since then. */
@@ -86,6 +84,8 @@ const CANCEL_MS_MAX = 10_000;
 const UNSTARTED_MS = 30_000;
 /** The same in a cell that has much to do, where a run may wait for its turn. */
 const UNSTARTED_BUSY_MS = 900_000;
+/** A run that has begun says so much sooner, where anything can. */
+const LOOK_INSIDE_MS = 1_000;
 /** A cell that was quiet for this long when a run in it is overdue has ended nobody's run. */
 const QUIET_MS = 2_500;
 
@@ -241,6 +241,8 @@ export class Session {
     if (handle.cellMessages !== this.#heard) this.#quietSince = now;
     this.#heard = handle.cellMessages;
     const quietMs = now - this.#quietSince;
+    // A guest that hangs its cell before that could say that it has begun.
+    if (run.startedAt === null && now - run.sentAt > LOOK_INSIDE_MS && handle.isInside()) run.startedAt = now;
     if (run.startedAt === null) {
       // This worker did nothing at all, and nobody knows what the others did.
       if (quietMs > UNSTARTED_MS || now - run.sentAt > UNSTARTED_BUSY_MS)
@@ -259,9 +261,7 @@ export class Session {
       case 'ended': {
         if (message.entries !== undefined) this.#options.onEntries(message.entries, this);
         if (message.run !== this.#run?.id) return;
-        const { outcome, waitedMs, durationMs, cpuMs, intact } = message;
-        const error =
-          message.error === undefined ? null : { ...message.error, stack: this.#options.mapStack(message.error.stack) };
+        const { outcome, error = null, waitedMs, durationMs, cpuMs, intact } = message;
         const result: RunResult = { outcome, error, waitedMs, durationMs, cpuMs, intact, loss: null };
         if (!intact) {
           this.#end();

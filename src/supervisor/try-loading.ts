@@ -61,7 +61,6 @@ function openOnce(
       purpose,
       spec: loadSpec(definition, compiled, services.dispatcher, []),
     },
-    mapStack: (stack) => compiled.mapStack(stack),
     onEntries: () => undefined,
     onIdleLoss: () => undefined,
   });

@@ -156,7 +156,6 @@ export class WorkerLife {
           spec: loadSpec(self.definition, self.compiled, self.services.dispatcher, state),
         },
         signal: this.#opening.signal,
-        mapStack: (stack) => self.compiled.mapStack(stack),
         onEntries: (entries, session) => this.#onEntries(entries, session),
         onIdleLoss: (loss, session) => this.#onIdleLoss(loss, session),
         onOver: () => self.ledger.sandboxGone(),
@@ -309,14 +308,17 @@ export class WorkerLife {
     await this.#sleep(setupPauseMs(self.head.errors));
   }
 
-  #run(
+  async #run(
     session: Session,
     fn: 'setup' | 'tick' | 'resume' | 'on_error',
     timeoutMs: number,
     times: RunSlot = {},
     error?: GuestError,
   ): Promise<RunResult> {
-    return session.run(runOrder(this.#self, fn, timeoutMs, times, error));
+    const { compiled } = this.#self;
+    const result = await session.run(runOrder(this.#self, fn, timeoutMs, times, error));
+    if (result.error === null) return result;
+    return { ...result, error: { ...result.error, stack: compiled.mapStack(result.error.stack) } };
   }
 
   #report(fn: string, record: ReturnType<typeof tickRecord>, result: RunResult): void {
@@ -351,12 +353,12 @@ export class WorkerLife {
       // A cell that lets its guest do this is broken or broken into.
       session.killCell(toRuntimeError(thrown).message);
     }
-    // A run that goes on keeps what it wrote so far; one that is about to end commits it together with its end.
-    if (self.ledger.settled || this.#midCommitScheduled) return;
+    // A run that goes on keeps what it wrote so far, and may wait for that; one that is about to end commits it with its end.
+    if (!self.ledger.unsent || this.#midCommitScheduled) return;
     this.#midCommitScheduled = true;
     setImmediate(() => {
       this.#midCommitScheduled = false;
-      if (session.running && !self.ledger.settled) self.commit().catch(() => undefined);
+      if (session.running && self.ledger.unsent) self.commit(true).catch(() => undefined);
     });
   }
 

@@ -228,6 +228,7 @@ export class WorkerRegistry {
       commitId: this.#o.services.newId(),
       head: JSON.stringify(stopped),
       changes: [],
+      urgent: true,
     });
     if (result.kind !== 'ok') throw notOurs(id);
     this.#dormant.set(id, stopped);

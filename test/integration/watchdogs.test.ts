@@ -3,7 +3,7 @@
  * can be sure of, and the workers go on in real cells.
  */
 import { afterAll, describe, expect, test } from 'vitest';
-import { GUEST_NOT_MADE } from '../../sandbox/protocol.ts';
+import { BOARD, GUEST_NOT_MADE } from '../../sandbox/protocol.ts';
 import type { CellPool } from '../../src/supervisor/cell-pool.ts';
 import { closeCompiler } from '../../src/workers/esbuild-service.ts';
 import { FAST, id, workerOf } from '../support/engine.ts';
@@ -68,7 +68,7 @@ async function start(...fakes: readonly (readonly Step[])[]): Promise<Started> {
 }
 
 describe('a run that the cell never starts', () => {
-  test('in a cell that says nothing ends the cell after two minutes; the worker goes on in another, uncharged', async () => {
+  test('in a cell that says nothing ends the cell after half a minute; the worker goes on in another, uncharged', async () => {
     const { run, clock, registry, lost, ticks, charged, goesOn, heard } = await start([...UNTIL_RUN, mark('read')]);
     await run('w', 100);
     await heard('read');
@@ -124,7 +124,41 @@ describe('a run that the cell never starts', () => {
   });
 });
 
+describe('a run that waits', () => {
+  test('for longer than a cell may be silent is left alone, and knows how much time it has left', async () => {
+    const { registry, clock, lost, ticks, logs } = await start();
+    const code = `export async function tick(ctx) {
+      ctx.log.info('waits');
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      ctx.log.info('waited');
+    }`;
+    await registry.deploy({ ...workerOf('patient', code), ...FAST, tickTimeoutMs: 120_000 });
+    await registry.startWorker(id('patient'));
+    await expect.poll(() => logs.some(({ text }) => text === 'waits'), WAIT).toBe(true);
+    registry.reconcile();
+    clock.jump(40_000);
+    registry.reconcile();
+    await expect.poll(() => logs.some(({ text }) => text === 'waited'), WAIT).toBe(true);
+    await expect.poll(() => ticks[0]?.outcome, WAIT).toBe('ok');
+    expect(lost).toEqual([]);
+  });
+});
+
 describe('a run that the cell never ends', () => {
+  test('is found on the board where the cell hung before it could say that it had begun', async () => {
+    const inside: Step = { kind: 'board', words: [BOARD.WRITTEN, 1, 'sandbox', 'incarnation'] };
+    const { run, clock, registry, lost, charged, goesOn, heard } = await start([...UNTIL_RUN, inside, mark('inside')]);
+    await run('w', 1_000);
+    await heard('inside');
+    clock.jump(2_000);
+    registry.reconcile();
+    clock.jump(8_000);
+    registry.reconcile();
+    await goesOn('w');
+    expect(lost).toEqual(['a run in it did not end in time']);
+    expect(charged()).toEqual([[id('w'), 'TICK_TIMEOUT']]);
+  });
+
   test('is a timeout of the worker that is alone in it, which goes on in another', async () => {
     const { run, clock, registry, lost, charged, goesOn, heard } = await start([...UNTIL_RUN, STARTED, mark('begun')]);
     await run('w', 1_000);

@@ -25,15 +25,15 @@ describe('the board of a cell that died', () => {
     expect(await lossAfter(STARTED, board(BOARD.WRITTEN, 0))).toMatchObject({ suspect: false });
   });
 
-  it('says nothing where nothing was written on it: then it is as the messages say', async () => {
+  it('says nothing where nothing was written on it, or more than it holds: then it is as the messages say', async () => {
     expect(await lossAfter(STARTED)).toMatchObject({ suspect: true });
+    expect(await lossAfter(STARTED, board(BOARD.WRITTEN, 1e300, 9, 9))).toMatchObject({ suspect: true });
     expect(await lossAfter()).toMatchObject({ suspect: false });
   });
 
   it.each([
     ['another incarnation', board(BOARD.WRITTEN, 1, 'sandbox', 0)],
     ['another sandbox', board(BOARD.WRITTEN, 1, 9, 'incarnation')],
-    ['more than it holds', board(BOARD.WRITTEN, 1e300, 9, 9)],
     ['fewer than none', board(BOARD.WRITTEN, -1, 'sandbox', 'incarnation')],
     ['no number at all', board(BOARD.WRITTEN, Number.NaN, Number.NaN, Number.POSITIVE_INFINITY)],
   ])('that says %s names nobody', async (_what, step) => {

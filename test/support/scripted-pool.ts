@@ -40,6 +40,7 @@ export class ScriptedPool extends CellPool {
     return {
       cellPid: 0,
       cellMessages: 0,
+      isInside: () => false,
       send: (order) => {
         if (order.kind !== 'run') return;
         say({ kind: 'started', ...address, forMs: 0 });

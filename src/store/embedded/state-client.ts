@@ -57,7 +57,7 @@ class Group {
   urgent = false;
 
   get hasty(): boolean {
-    return this.urgent || this.weight >= COMMITS_ENOUGH;
+    return this.urgent || this.full || this.weight >= COMMITS_ENOUGH;
   }
 
   get full(): boolean {
@@ -128,7 +128,7 @@ export class EmbeddedStateStore implements StateStore {
   }
 
   remove(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
-    return this.#ask(LOAD_WEIGHT, (cells) => packRemove(cells, worker, epoch)) as Promise<CommitResult>;
+    return this.#ask(1, (cells) => packRemove(cells, worker, epoch)) as Promise<CommitResult>;
   }
 
   list(): Promise<readonly StoredWorker[]> {
@@ -152,6 +152,8 @@ export class EmbeddedStateStore implements StateStore {
   #ask(weight: number, pack: (cells: Cell[]) => void, characters = 0): Promise<Answer> {
     const group = this.#admit(weight, characters);
     if (group instanceof RuntimeError) return Promise.reject(group);
+    // Only commits have time.
+    group.urgent = true;
     pack(group.cells);
     return this.#answer(group);
   }
@@ -172,8 +174,6 @@ export class EmbeddedStateStore implements StateStore {
     }
     group.weight += weight;
     group.characters += characters;
-    // Whoever claims, reads or removes waits for it.
-    if (weight === LOAD_WEIGHT) group.urgent = true;
     this.#operations += 1;
     this.#characters += characters;
     return group;
@@ -190,10 +190,7 @@ export class EmbeddedStateStore implements StateStore {
     if (this.#turn !== null || this.#underWay.length >= GROUPS_UNDER_WAY_MAX) return;
     const early = this.#sentAt + this.#gatherMs - performance.now();
     if (early > 0 && this.#gathering[0]?.hasty === false) {
-      this.#gatherTimer ??= setTimeout(() => {
-        this.#gatherTimer = null;
-        this.#send();
-      }, early);
+      this.#gatherTimer ??= setTimeout(() => this.#send(), early);
       return;
     }
     this.#turn = setImmediate(() => {
@@ -203,6 +200,8 @@ export class EmbeddedStateStore implements StateStore {
   }
 
   #send(): void {
+    if (this.#gatherTimer !== null) clearTimeout(this.#gatherTimer);
+    this.#gatherTimer = null;
     while (this.#underWay.length < GROUPS_UNDER_WAY_MAX) {
       const group = this.#gathering.shift();
       if (group === undefined || group.waiting.length === 0) return;
