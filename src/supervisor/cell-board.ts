@@ -26,11 +26,11 @@ export class CellBoard {
     const opened = openIn(['/dev/shm', tmpdir()], name);
     this.fd = opened.fd;
     this.#file = opened.file;
-    this.forgetName();
+    this.#forgetName();
   }
 
   /** Systems that delete no open file do it when it is closed. */
-  forgetName(): void {
+  #forgetName(): void {
     try {
       rmSync(this.#file, { force: true });
     } catch {
@@ -67,7 +67,7 @@ export class CellBoard {
     if (this.#closed) return;
     this.#closed = true;
     closeSync(this.fd);
-    this.forgetName();
+    this.#forgetName();
   }
 }
 

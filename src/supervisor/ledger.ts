@@ -33,8 +33,7 @@ export interface LedgerOptions {
 
 /** What was found in the store, and what is there now. */
 export interface Repaired {
-  /** The stored revision; 0 where the worker was not there. */
-  /** The revision; null where the epoch already was an older one. */
+  /** The stored revision; 0 where the worker was not there, null where the epoch already was an older one. */
   readonly found: bigint | null;
   readonly ours: bigint;
   readonly revision: bigint;
