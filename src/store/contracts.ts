@@ -31,6 +31,13 @@ export interface Commit {
   readonly changes: readonly StateChange[];
   /** Somebody waits for it: a run that goes on, or whoever starts or stops the worker. A store that lets commits wait for company sends this one, and what is gathered, now. */
   readonly urgent?: boolean;
+  /** Of the whole state once this is applied (core/checksum.ts). Kept and given back; where it is missing nothing is compared. */
+  readonly checksum?: string;
+  /**
+   * Acknowledged only when every copy that the store keeps has it, the slow ones too: an order rests on it, or a worker counts as
+   * stopped by it. A store with one copy knows no other commits.
+   */
+  readonly durable?: boolean;
 }
 
 /** Everything of one worker at once, where what is stored turned out not to be what its owner wrote last. */
@@ -45,6 +52,8 @@ export interface Replacement {
   readonly head: string;
   /** The whole state; what is stored beside it goes. A later entry of a key wins. */
   readonly entries: readonly (readonly [key: string, json: string])[];
+  /** As that of a commit. */
+  readonly checksum?: string;
 }
 
 export type CommitResult =
@@ -59,6 +68,8 @@ export interface Claimed {
   /** Null for a worker that never committed. */
   readonly head: string | null;
   readonly entries: readonly (readonly [key: string, json: string])[];
+  /** That of the last commit; missing where it had none. */
+  readonly checksum?: string;
 }
 
 export interface StoredWorker {

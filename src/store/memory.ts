@@ -24,6 +24,7 @@ interface Slot {
   revision: bigint;
   commitId: string | null;
   head: string | null;
+  checksum?: string | undefined;
   readonly state: Map<string, string>;
 }
 
@@ -67,6 +68,7 @@ export class MemoryStateStore implements StateStore {
     slot.revision = commit.revision;
     slot.commitId = commit.commitId;
     slot.head = commit.head;
+    slot.checksum = commit.checksum;
     for (const { key, json } of commit.changes) {
       if (json === null) slot.state.delete(key);
       else slot.state.set(key, json);
@@ -78,10 +80,10 @@ export class MemoryStateStore implements StateStore {
     this.#checkOpen();
     const refusal = refuseReplacement(replacement);
     if (refusal !== null) throw refusal;
-    const { worker, epoch, revision, commitId, head, entries } = replacement;
+    const { worker, epoch, revision, commitId, head, entries, checksum } = replacement;
     const decision = decideReplacement(this.#workers.get(worker), this.#removedEpoch, replacement);
     if (decision.kind !== 'apply') return decision;
-    this.#workers.set(worker, { epoch, revision, commitId, head, state: new Map(entries) });
+    this.#workers.set(worker, { epoch, revision, commitId, head, checksum, state: new Map(entries) });
     return COMMITTED;
   }
 
@@ -111,8 +113,8 @@ export class MemoryStateStore implements StateStore {
   }
 }
 
-function toClaimed({ epoch, revision, head, state }: Slot): Claimed {
-  return { epoch, revision, head, entries: [...state] };
+function toClaimed({ epoch, revision, head, checksum, state }: Slot): Claimed {
+  return { epoch, revision, head, entries: [...state], ...(checksum === undefined ? {} : { checksum }) };
 }
 
 export interface MemoryRetention {

@@ -4,12 +4,19 @@
  * tried again until its outcome is known: nothing is acknowledged before, nothing is lost, and nothing overtakes. If the store
  * turns out to hold something else (STALE), all of it is replaced by what the live sandbox holds.
  */
+import { checksumOf } from '../core/checksum.ts';
 import type { Clock } from '../core/clock.ts';
 import { RuntimeError } from '../core/errors.ts';
 import type { StateLimits } from '../core/limits.ts';
 import type { Claimed, Commit, CommitResult, Replacement, StateChange, StateStore } from '../store/contracts.ts';
 import { StateDump, unasked } from './state-dump.ts';
 import { StateSizes } from './state-sizes.ts';
+
+/**
+ * What waits for a commit: nobody (`soon`: it may gather company), a run or an order (`now`), or something that rests on it for
+ * good (`durable`: in every copy that the store keeps).
+ */
+export type CommitNeed = 'soon' | 'now' | 'durable';
 
 export interface LedgerOptions {
   readonly store: StateStore;
@@ -73,7 +80,7 @@ export class Ledger {
   #revision: bigint;
   #dirty = new Map<string, string | null>();
   #head: string | null = null;
-  #urgent = false;
+  #need: CommitNeed = 'soon';
   #waiters: Waiter[] = [];
   #inFlight = false;
   #sentAt = 0;
@@ -93,6 +100,8 @@ export class Ledger {
     this.#claimed = options.claimed.entries;
     this.#sizes = new StateSizes(options.limits);
     for (const [key, json] of options.claimed.entries) this.#sizes.add(key, json);
+    const { checksum } = options.claimed;
+    if (checksum !== undefined && checksum !== this.#sizes.checksum) throw damaged(options.worker, this.#revision);
   }
 
   get bytes(): number {
@@ -121,6 +130,12 @@ export class Ledger {
   /** What the store has, as far as it was acknowledged. */
   get revision(): bigint {
     return this.#revision;
+  }
+
+  /** Is this what was acknowledged last, or what is just being stored on top of revision `from`? Nothing written may be unsent. */
+  isOwn(stored: Claimed, from: bigint): boolean {
+    if (stored.epoch !== this.epoch || stored.revision < from || stored.revision > this.#revision + 1n) return false;
+    return checksumOf(stored.entries) === this.#sizes.checksum;
   }
 
   /** What was read is not what was written last: nothing live is left to write it again from, so it ends here. */
@@ -186,9 +201,9 @@ export class Ledger {
   }
 
   /** Resolves when everything written so far, and `head`, is stored. Rejects only when the ledger is {@link lost}. */
-  commit(head: string, urgent = false): Promise<void> {
+  commit(head: string, need: CommitNeed = 'soon'): Promise<void> {
     this.#head = head;
-    this.#urgent ||= urgent;
+    if (this.#need === 'soon' || need === 'durable') this.#need = need;
     return new Promise((resolve, reject) => {
       if (this.#lost !== null) return reject(this.#lost);
       this.#waiters.push({ resolve, reject });
@@ -212,9 +227,11 @@ export class Ledger {
       commitId: newCommitId(),
       head: this.#head,
       changes,
-      urgent: this.#urgent,
+      checksum: this.#sizes.checksum,
+      urgent: this.#need !== 'soon',
+      durable: this.#need === 'durable',
     };
-    this.#urgent = false;
+    this.#need = 'soon';
     this.#send(commit, 0);
   }
 
@@ -301,6 +318,7 @@ export class Ledger {
       commitId: newCommitId(),
       head: repair.head,
       entries: [...repair.dump.entries],
+      checksum: repair.dump.sizes.checksum,
     });
   }
 
@@ -344,6 +362,13 @@ function fencedError(worker: string, epoch: bigint, ours: bigint): RuntimeError 
   const why =
     epoch > ours ? 'another owner took it over' : 'the store was put back to a time before it was started here';
   return new RuntimeError('FENCED', `Worker ${worker} is no longer ours: ${why} (epoch ${epoch}, ours ${ours}).`);
+}
+
+function damaged(worker: string, revision: bigint): RuntimeError {
+  return new RuntimeError(
+    'STATE_CORRUPT',
+    `The stored state of worker ${worker} (revision ${revision}) does not match its checksum: it was damaged, or changed by hand. Restore it from a backup, or write it anew with \`runtime state import\`.`,
+  );
 }
 
 function staleError(worker: string, found: bigint | null, ours: bigint, why: string): RuntimeError {

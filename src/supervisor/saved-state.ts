@@ -23,8 +23,7 @@ export async function readSavedState(
       const stored = await self.services.readState(self.id);
       self.onStoreAway(false, '');
       // A start is committed while its sandbox is made: either side of that commit is right.
-      const isOurs = stored?.epoch === self.ledger.epoch && stored.revision >= from;
-      if (stored !== null && isOurs && stored.revision <= self.ledger.revision + 1n) return stored.entries;
+      if (stored !== null && self.ledger.isOwn(stored, from)) return stored.entries;
       throw self.ledger.foundStale(stored);
     } catch (thrown) {
       const error = toRuntimeError(thrown);

@@ -1,10 +1,16 @@
-/** How large a worker's state is, key by key, and that it stays within its limits. */
+/** How large a worker's state is, key by key, that it stays within its limits, and its checksum. */
+import { Checksum, type EntryHash, hashEntry } from '../core/checksum.ts';
 import { RuntimeError } from '../core/errors.ts';
 import type { StateLimits } from '../core/limits.ts';
 
+interface Entry extends EntryHash {
+  readonly bytes: number;
+}
+
 export class StateSizes {
   readonly #limits: StateLimits;
-  readonly #sizes = new Map<string, number>();
+  readonly #entries = new Map<string, Entry>();
+  readonly #checksum = new Checksum();
   #bytes = 0;
 
   constructor(limits: StateLimits) {
@@ -16,18 +22,30 @@ export class StateSizes {
   }
 
   get keys(): number {
-    return this.#sizes.size;
+    return this.#entries.size;
+  }
+
+  /** Of everything taken so far. */
+  get checksum(): string {
+    return this.#checksum.toString();
   }
 
   /** Takes a key that is stored: whatever it is, it is not the cell's doing. */
   add(key: string, json: string | null): void {
-    this.#bytes -= this.#sizes.get(key) ?? 0;
-    if (json === null) this.#sizes.delete(key);
-    else {
-      const bytes = Buffer.byteLength(key) + Buffer.byteLength(json);
-      this.#sizes.set(key, bytes);
-      this.#bytes += bytes;
+    const before = this.#entries.get(key);
+    if (before !== undefined) {
+      this.#bytes -= before.bytes;
+      this.#checksum.subtract(before);
     }
+    if (json === null) {
+      this.#entries.delete(key);
+      return;
+    }
+    const { a, b } = hashEntry(key, json);
+    const entry = { a, b, bytes: Buffer.byteLength(key) + Buffer.byteLength(json) };
+    this.#entries.set(key, entry);
+    this.#bytes += entry.bytes;
+    this.#checksum.add(entry);
   }
 
   /** Takes what a cell says. @throws RuntimeError CELL_PROTOCOL when it lets a guest break the limits that it should have enforced. */
@@ -39,7 +57,7 @@ export class StateSizes {
     if (!key.isWellFormed() || json?.isWellFormed() === false)
       throw new RuntimeError('CELL_PROTOCOL', 'a state entry is not well-formed Unicode');
     this.add(key, json);
-    if (this.#bytes > totalBytesMax || this.#sizes.size > keysMax)
+    if (this.#bytes > totalBytesMax || this.#entries.size > keysMax)
       throw new RuntimeError('CELL_PROTOCOL', 'a state is over its limit');
   }
 }

@@ -235,7 +235,7 @@ export class WorkerLife {
     }
     self.update({ setupDone: self.head.startId });
     // Without a setup there is nothing to store before the first tick, which commits the head anyway.
-    if (called) await self.commit(true);
+    if (called) await self.commit('now');
     this.#prepared = true;
     this.#tries = 0;
     self.to('waiting', null);
@@ -358,7 +358,7 @@ export class WorkerLife {
     this.#midCommitScheduled = true;
     setImmediate(() => {
       this.#midCommitScheduled = false;
-      if (session.running && self.ledger.unsent) self.commit(true).catch(() => undefined);
+      if (session.running && self.ledger.unsent) self.commit('now').catch(() => undefined);
     });
   }
 

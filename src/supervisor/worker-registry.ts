@@ -216,10 +216,17 @@ export class WorkerRegistry {
   }
 
   async #stopDormant(id: WorkerId): Promise<void> {
-    const head = this.#dormant.get(id);
-    if (head === undefined) throw notFound(id);
-    const { epoch, revision } = await this.#o.store.claim(id);
-    const stopped: WorkerHead = { ...head, desired: 'stopped', actual: 'stopped', reason: null, inFlight: false };
+    if (!this.#dormant.has(id)) throw notFound(id);
+    const claimed = await this.#o.store.claim(id);
+    const { epoch, revision, checksum } = claimed;
+    // What was listed may be older than what is claimed.
+    const stopped: WorkerHead = {
+      ...parseHead(id, claimed.head),
+      desired: 'stopped',
+      actual: 'stopped',
+      reason: null,
+      inFlight: false,
+    };
     const result = await this.#o.store.commit({
       worker: id,
       epoch,
@@ -228,7 +235,9 @@ export class WorkerRegistry {
       commitId: this.#o.services.newId(),
       head: JSON.stringify(stopped),
       changes: [],
+      ...(checksum === undefined ? {} : { checksum }),
       urgent: true,
+      durable: true,
     });
     if (result.kind !== 'ok') throw notOurs(id);
     this.#dormant.set(id, stopped);

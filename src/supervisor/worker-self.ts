@@ -6,7 +6,7 @@ import { RuntimeError } from '../core/errors.ts';
 import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
 import { Calls } from './guest-calls.ts';
 import type { WorkerHead } from './head.ts';
-import type { Ledger, Repaired } from './ledger.ts';
+import type { CommitNeed, Ledger, Repaired } from './ledger.ts';
 import { isLegal, type WorkerState } from './life.ts';
 import type { SlotServices } from './slot-services.ts';
 import { WorkerClock } from './worker-clock.ts';
@@ -44,7 +44,7 @@ export class WorkerSelf {
       worker: parts.id,
       code: () => this.compiled,
       tick: () => this.#head.tick,
-      commit: () => this.commit(true),
+      commit: () => this.commit('now'),
       settled: () => this.ledger.settled,
     });
   }
@@ -65,9 +65,9 @@ export class WorkerSelf {
     Object.assign(this.#head, change);
   }
 
-  /** Stores everything written so far together with the head; `urgent` where somebody waits. Rejects only when this node is not the owner any more. */
-  commit(urgent = false): Promise<void> {
-    return this.ledger.commit(JSON.stringify(this.#head), urgent);
+  /** Stores everything written so far together with the head. Rejects only when this node is not the owner any more. */
+  commit(need: CommitNeed = 'soon'): Promise<void> {
+    return this.ledger.commit(JSON.stringify(this.#head), need);
   }
 
   /** @throws RuntimeError INTERNAL for a change that life.ts does not list */

@@ -116,7 +116,7 @@ export class WorkerSlot {
     const life = new WorkerLife(self);
     this.#life = life;
     this.#lived = this.#live(life);
-    await self.commit(true);
+    await self.commit('durable');
   }
 
   /** The life and its end: how the worker stands then is stored before it is shown. */
@@ -143,7 +143,7 @@ export class WorkerSlot {
     const reason = how === 'failed' || how === 'invalid' ? self.head.reason : null;
     self.update({ actual: how === 'suspended' ? 'running' : how, reason, inFlight: false });
     if (how === 'stopped') self.update({ desired: 'stopped' });
-    await self.commit(true);
+    await self.commit('durable');
     const shown = how === 'suspended' ? 'stopped' : how;
     if (shown === 'stopped' && self.state !== 'stopped') self.to('stopping', null);
     self.to(shown, reason);

@@ -124,7 +124,7 @@ describe('the ledger', () => {
     const { ledger, store } = await openLedger();
     await ledger.commit('h1');
     const first = ledger.commit('h2');
-    void ledger.commit('h3', true);
+    void ledger.commit('h3', 'now');
     await Promise.all([first, ledger.commit('h4')]);
     await ledger.commit('h5');
     expect(store.commits.map(({ head, urgent }) => [head, urgent])).toEqual([

@@ -6,7 +6,7 @@
 import type { Claimed, Commit, CommitResult, Replacement, StateChange, StoredWorker, WorkerId } from '../contracts.ts';
 
 export type Operation =
-  | ({ readonly kind: 'commit' } & Omit<Commit, 'revision' | 'urgent'>)
+  | ({ readonly kind: 'commit' } & Omit<Commit, 'revision' | 'urgent' | 'durable'>)
   | ({ readonly kind: 'replace' } & Replacement)
   | { readonly kind: 'claim'; readonly worker: WorkerId }
   | { readonly kind: 'read'; readonly worker: WorkerId }
@@ -44,14 +44,14 @@ const REPLACE = 5;
 
 /** Appends without building an object in between: this runs on the thread that also is the scheduler. */
 export function packCommit(cells: Cell[], commit: Commit): void {
-  const { changes } = commit;
-  cells.push(COMMIT, commit.worker, commit.epoch, commit.base, commit.commitId, commit.head, changes.length);
+  const { worker, epoch, base, commitId, head, checksum = null, changes } = commit;
+  cells.push(COMMIT, worker, epoch, base, commitId, head, checksum, changes.length);
   for (const change of changes) cells.push(change.key, change.json);
 }
 
 export function packReplacement(cells: Cell[], replacement: Replacement): void {
-  const { worker, epoch, revision, commitId, head, entries } = replacement;
-  cells.push(REPLACE, worker, epoch, revision, commitId, head, entries.length);
+  const { worker, epoch, revision, commitId, head, checksum = null, entries } = replacement;
+  cells.push(REPLACE, worker, epoch, revision, commitId, head, checksum, entries.length);
   for (const [key, json] of entries) cells.push(key, json);
 }
 
@@ -77,23 +77,29 @@ export function unpack(cells: readonly Cell[]): Operation[] {
   // Both ends are this file; the casts below restate what the pack functions above pushed.
   const text = (): string => cells[at++] as string;
   const big = (): bigint => cells[at++] as bigint;
+  const checksum = (): { readonly checksum?: string } => {
+    const given = cells[at++] as string | null;
+    return given === null ? {} : { checksum: given };
+  };
   while (at < cells.length) {
     const code = cells[at++] as number;
     switch (code) {
       case COMMIT: {
         const [worker, epoch, base, commitId, head] = [text(), big(), big(), text(), text()];
+        const sum = checksum();
         const changes: StateChange[] = [];
         for (let left = cells[at++] as number; left > 0; left--) {
           changes.push({ key: text(), json: cells[at++] as string | null });
         }
-        operations.push({ kind: 'commit', worker, epoch, base, commitId, head, changes });
+        operations.push({ kind: 'commit', worker, epoch, base, commitId, head, ...sum, changes });
         break;
       }
       case REPLACE: {
         const [worker, epoch, revision, commitId, head] = [text(), big(), big(), text(), text()];
+        const sum = checksum();
         const entries: (readonly [string, string])[] = [];
         for (let left = cells[at++] as number; left > 0; left--) entries.push([text(), text()]);
-        operations.push({ kind: 'replace', worker, epoch, revision, commitId, head, entries });
+        operations.push({ kind: 'replace', worker, epoch, revision, commitId, head, ...sum, entries });
         break;
       }
       case CLAIM:

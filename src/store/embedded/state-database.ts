@@ -31,6 +31,7 @@ const MIGRATIONS = [
    -- The highest epoch of any removed worker: a namesake starts above it, so old owners stay fenced.
    CREATE TABLE removed (epoch INTEGER NOT NULL) STRICT;
    INSERT INTO removed VALUES (0);`,
+  'ALTER TABLE workers ADD COLUMN checksum TEXT',
 ];
 
 const REMEDY =
@@ -81,9 +82,9 @@ export class StateDatabase {
     );
     this.#setEpoch = prepare('UPDATE workers SET epoch = ? WHERE id = ?');
     this.#setHead = prepare(
-      'UPDATE workers SET revision = ?, commit_id = ?, head = ? WHERE id = ? AND revision = ? AND epoch = ?',
+      'UPDATE workers SET revision = ?, commit_id = ?, head = ?, checksum = ? WHERE id = ? AND revision = ? AND epoch = ?',
     );
-    this.#getHead = prepare('SELECT head FROM workers WHERE id = ?');
+    this.#getHead = prepare('SELECT head, checksum FROM workers WHERE id = ?');
     this.#put = prepare('INSERT OR REPLACE INTO state (worker, key, json) VALUES (?, ?, ?)');
     this.#delete = prepare('DELETE FROM state WHERE worker = ? AND key = ?');
     this.#entries = prepare('SELECT key, json FROM state WHERE worker = ? ORDER BY key');
@@ -151,8 +152,8 @@ export class StateDatabase {
     const decision = decideCommit(known, commit);
     if (decision.kind !== 'apply') return decision;
     if (known === undefined) throw new Error('a worker that is not there was to be written');
-    const { base, epoch, commitId, head } = commit;
-    const { changes } = this.#setHead.run(base + 1n, commitId, head, known.id, base, epoch);
+    const { base, epoch, commitId, head, checksum = null } = commit;
+    const { changes } = this.#setHead.run(base + 1n, commitId, head, checksum, known.id, base, epoch);
     if (Number(changes) === 0) {
       this.#known.delete(commit.worker);
       const found = decideCommit(this.#lookUp(commit.worker), commit);
@@ -167,8 +168,8 @@ export class StateDatabase {
 
   /** Rare, so it prepares its statements when it needs them, and asks the file instead of the memory of it. */
   #replace(replacement: Extract<Operation, { kind: 'replace' }>): CommitResult {
-    const { worker, epoch, revision, commitId, head, entries } = replacement;
-    const run = (sql: string, ...values: (string | number | bigint)[]): void => {
+    const { worker, epoch, revision, commitId, head, checksum = null, entries } = replacement;
+    const run = (sql: string, ...values: (string | number | bigint | null)[]): void => {
       this.#database.prepare(sql).run(...values);
     };
     this.#known.delete(worker);
@@ -177,8 +178,8 @@ export class StateDatabase {
     if (decision.kind !== 'apply') return decision;
     if (stored === undefined) run('INSERT INTO workers (worker, epoch, revision) VALUES (?, ?, 0)', worker, epoch);
     const { id } = stored ?? (this.#find.get(worker) as { id: bigint });
-    const set = 'UPDATE workers SET epoch = ?, revision = ?, commit_id = ?, head = ? WHERE id = ?';
-    run(set, epoch, revision, commitId, head, id);
+    const set = 'UPDATE workers SET epoch = ?, revision = ?, commit_id = ?, head = ?, checksum = ? WHERE id = ?';
+    run(set, epoch, revision, commitId, head, checksum, id);
     run('DELETE FROM state WHERE worker = ?', id);
     for (const [key, json] of entries) this.#put.run(id, key, json);
     this.#known.set(worker, { id: Number(id), epoch, revision, commitId });
@@ -227,9 +228,9 @@ export class StateDatabase {
   }
 
   #load(known: Known): Claimed {
-    const { head } = this.#getHead.get(known.id) as { head: string | null };
+    const { head, checksum } = this.#getHead.get(known.id) as { head: string | null; checksum: string | null };
     const entries = this.#entries.all(known.id) as unknown as [string, string][];
-    return { epoch: known.epoch, revision: known.revision, head, entries };
+    return { epoch: known.epoch, revision: known.revision, head, entries, ...(checksum === null ? {} : { checksum }) };
   }
 
   #lookUp(worker: string): Known | undefined {
