@@ -36,6 +36,7 @@ export const ERRORS = {
   ILLEGAL_TRANSITION: rule('operator', false, 409, 2),
   NOT_RUNNING: rule('operator', false, 409, 2),
   SIDECAR_FAILED: rule('operator', false, 500, 5),
+  STORE_UNUSABLE: rule('operator', false, 500, 4),
   CELLS_EXHAUSTED: rule('operator', true, 503, 5),
   // The worker's code.
   CODE_INVALID: rule('worker', false, 422, 2),

@@ -1,5 +1,6 @@
 /** What every state store does, whatever it keeps its data in. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { checksumOf } from '../../src/core/checksum.ts';
 import { KiB } from '../../src/core/limits.ts';
 import type { Commit, StateChange, StateStore } from '../../src/store/contracts.ts';
 import type { Implementation, StatePlace } from '../support/store-places.ts';
@@ -34,13 +35,14 @@ export function stateStoreContract({ name, durable, create }: Implementation<Sta
     });
 
     test('gives a new worker the next epoch, revision 0 and nothing else', async () => {
-      expect(await store.claim(WORKER)).toEqual({ epoch: 1n, revision: 0n, head: null, entries: [] });
+      expect(await store.claim(WORKER)).toMatchObject({ epoch: 1n, revision: 0n, head: null, entries: [] });
     });
 
     test('raises the epoch with every claim and hands over what is stored', async () => {
       await store.claim(WORKER);
       await store.commit(commitOf(1n, 0n, [{ key: 'n', json: '1' }]));
-      expect(await store.claim(WORKER)).toEqual({ epoch: 2n, revision: 1n, head: '{"tick":1}', entries: [['n', '1']] });
+      const handedOver = { epoch: 2n, revision: 1n, head: '{"tick":1}', entries: [['n', '1']] };
+      expect(await store.claim(WORKER)).toMatchObject(handedOver);
     });
 
     test('refuses the earlier owner after a claim and keeps nothing of its commit', async () => {
@@ -199,6 +201,19 @@ export function stateStoreContract({ name, durable, create }: Implementation<Sta
       await store.commit(commitOf(1n, 0n, [{ key: 'n', json: '1' }], { head: '{"desired":"running"}' }));
       await store.commit(commitOf(1n, 1n, [], { head: '{"actual":"stopped"}' }));
       expect(await store.read(WORKER)).toMatchObject({ head: '{"actual":"stopped"}', entries: [['n', '1']] });
+    });
+
+    test('gives back the checksum of the last commit, and none where that had none', async () => {
+      expect((await store.claim(WORKER)).checksum).toBeUndefined();
+      await store.commit(commitOf(1n, 0n, [{ key: 'n', json: '1' }], { checksum: checksumOf([['n', '1']]) }));
+      expect((await store.read(WORKER))?.checksum).toBe(checksumOf([['n', '1']]));
+      expect((await store.claim(WORKER)).checksum).toBe(checksumOf([['n', '1']]));
+      await store.commit(commitOf(2n, 1n, [{ key: 'n', json: '2' }]));
+      expect((await store.read(WORKER))?.checksum).toBeUndefined();
+      const entries = [['n', '3']] as const;
+      const replacement = { worker: WORKER, epoch: 2n, revision: 5n, commitId: 'r', head: '{}', entries };
+      await store.replace({ ...replacement, checksum: checksumOf(entries) });
+      expect((await store.read(WORKER))?.checksum).toBe(checksumOf(entries));
     });
 
     test('reads without claiming, and null where there is no such worker', async () => {

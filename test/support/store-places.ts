@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { RecordStore, StateStore } from '../../src/store/contracts.ts';
 import { type EmbeddedStores, openEmbeddedStores } from '../../src/store/embedded/open.ts';
 import { MemoryRecordStore, MemoryStateStore } from '../../src/store/memory.ts';
+import { postgresState } from './postgres-places.ts';
 import { createTempFolder } from './temp-folder.ts';
 
 export interface StatePlace {
@@ -105,5 +106,5 @@ const memoryRecords: Implementation<RecordPlace> = {
   },
 };
 
-export const STATE_STORES: readonly Implementation<StatePlace>[] = [memoryState, embeddedState];
+export const STATE_STORES: readonly Implementation<StatePlace>[] = [memoryState, embeddedState, postgresState];
 export const RECORD_STORES: readonly Implementation<RecordPlace>[] = [memoryRecords, embeddedRecords];

@@ -1,0 +1,203 @@
+/**
+ * Connections to Postgres. Every statement has a limit on this side too: a peer that has gone silent is found by it, its
+ * connection is thrown away, and whether the statement was carried out is unknown.
+ */
+import { readFileSync } from 'node:fs';
+import pg from 'pg';
+import { RuntimeError } from '../../core/errors.ts';
+import { openError, operationError, reasonOf } from './postgres-error.ts';
+
+export interface PostgresTls {
+  /** Paths of PEM files. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** Default true: the certificate must be valid and name the host. */
+  readonly verify?: boolean;
+}
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host:5432/database`; `?sslmode=` is understood. */
+  readonly url: string;
+  /** Default `tick_runtime`; made if it is not there. */
+  readonly schema?: string;
+  /** Connections at most. Default 8. */
+  readonly pool?: number;
+  readonly tls?: PostgresTls;
+}
+
+export const SCHEMA_DEFAULT = 'tick_runtime';
+const POOL_DEFAULT = 8;
+const CONNECT_MS_MAX = 5_000;
+/** The server gives up first, so that what it did is known where it can be. */
+const SERVER_STATEMENT_MS_MAX = 8_000;
+export const STATEMENT_MS_MAX = 10_000;
+/** 13.0 */
+const VERSION_MIN = 130_000;
+
+export type PoolLog = (level: 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
+
+export class PostgresPool {
+  readonly schema: string;
+  /** Host, port and database, without user and password. */
+  readonly where: string;
+  readonly size: number;
+  readonly #pool: pg.Pool;
+  #closed: Promise<void> | null = null;
+
+  constructor(options: PostgresOptions, log: PoolLog) {
+    this.schema = options.schema ?? SCHEMA_DEFAULT;
+    this.size = options.pool ?? POOL_DEFAULT;
+    this.where = placeOf(options.url);
+    this.#pool = new pg.Pool({
+      connectionString: options.url,
+      max: this.size,
+      connectionTimeoutMillis: CONNECT_MS_MAX,
+      idleTimeoutMillis: 30_000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      application_name: 'tick-runtime',
+      ...(options.tls === undefined ? {} : { ssl: tlsOf(options.tls) }),
+    });
+    // An idle connection that breaks would end the process otherwise.
+    this.#pool.on('error', (error) => log('warn', `a connection to Postgres broke: ${error.message}`));
+    this.#pool.on('connect', (client) => {
+      client.on('error', () => undefined);
+    });
+  }
+
+  /** Connects once. @throws RuntimeError STORE_UNAVAILABLE, STORE_UNUSABLE */
+  async check(): Promise<void> {
+    try {
+      const { rows } = await this.#use((client) =>
+        client.query<{ version: string; readonly: string }>(
+          `SELECT current_setting('server_version_num') AS version, current_setting('transaction_read_only') AS readonly`,
+        ),
+      );
+      const version = Number(rows[0]?.version);
+      if (version < VERSION_MIN)
+        throw new RuntimeError(
+          'STORE_UNUSABLE',
+          `Postgres at ${this.where} is version ${Math.floor(version / 10_000)}; this release needs ${VERSION_MIN / 10_000} or newer.`,
+        );
+      if (rows[0]?.readonly === 'on')
+        throw new RuntimeError(
+          'STORE_UNUSABLE',
+          `Postgres at ${this.where} is read-only, perhaps a replica. Name the primary in postgres.url.`,
+        );
+    } catch (thrown) {
+      throw openError(thrown, this.where);
+    }
+  }
+
+  /** One prepared statement. @throws RuntimeError STORE_UNAVAILABLE, or INTERNAL for what its own data is to blame for */
+  async query<Row extends pg.QueryResultRow>(name: string, text: string, values: readonly unknown[]): Promise<Row[]> {
+    try {
+      return (await this.#use((client) => client.query<Row>({ name, text, values: [...values] }))).rows;
+    } catch (thrown) {
+      throw operationError(thrown);
+    }
+  }
+
+  /** One transaction; it is taken back when `work` throws. The same errors. */
+  async transaction<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+    try {
+      return await this.#use(async (client) => {
+        await client.query('BEGIN');
+        try {
+          const result = await work(client);
+          await client.query('COMMIT');
+          return result;
+        } catch (thrown) {
+          await client.query('ROLLBACK').catch(() => undefined);
+          throw thrown;
+        }
+      });
+    } catch (thrown) {
+      throw operationError(thrown);
+    }
+  }
+
+  /** For what speaks to the pool itself: the migrator. */
+  get raw(): pg.Pool {
+    return this.#pool;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#pool.end();
+    return this.#closed;
+  }
+
+  /** A connection whose statement failed for another reason than the statement is not used again. */
+  async #use<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    if (this.#closed !== null) throw new RuntimeError('STORE_UNAVAILABLE', 'Postgres cannot do this now: it is closed');
+    const client = await this.#pool.connect();
+    let broken = true;
+    try {
+      await prepareSession(client);
+      const result = await within(STATEMENT_MS_MAX, work(client));
+      broken = false;
+      return result;
+    } catch (thrown) {
+      broken = !(thrown instanceof pg.DatabaseError) || thrown.severity !== 'ERROR';
+      throw thrown;
+    } finally {
+      client.release(broken);
+    }
+  }
+}
+
+const prepared = new WeakSet<object>();
+
+async function prepareSession(client: pg.PoolClient): Promise<void> {
+  if (prepared.has(client)) return;
+  // A node that stands still in the middle of a transaction must not hold its locks for ever.
+  const settings = `SET statement_timeout = ${SERVER_STATEMENT_MS_MAX}; SET idle_in_transaction_session_timeout = ${STATEMENT_MS_MAX}; SET synchronous_commit = on`;
+  await within(STATEMENT_MS_MAX, client.query(settings));
+  prepared.add(client);
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1_000} s`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+    // When it loses the race its own end is of no interest.
+    work.catch(() => undefined);
+  }
+}
+
+/** @throws RuntimeError CONFIG_INVALID */
+function placeOf(url: string): string {
+  try {
+    const { hostname, port, pathname } = new URL(url);
+    return `${hostname === '' ? 'localhost' : hostname}:${port === '' ? '5432' : port}${pathname}`;
+  } catch {
+    throw new RuntimeError(
+      'CONFIG_INVALID',
+      'postgres.url is not a URL; write postgres://user:password@host:5432/database, with special characters as %xx.',
+    );
+  }
+}
+
+/** @throws RuntimeError STORE_UNUSABLE */
+function tlsOf({ ca, cert, key, verify = true }: PostgresTls): pg.ConnectionConfig['ssl'] {
+  return {
+    rejectUnauthorized: verify,
+    ...(ca === undefined ? {} : { ca: pemOf(ca, 'postgres.tls.ca') }),
+    ...(cert === undefined ? {} : { cert: pemOf(cert, 'postgres.tls.cert') }),
+    ...(key === undefined ? {} : { key: pemOf(key, 'postgres.tls.key') }),
+  };
+}
+
+function pemOf(file: string, setting: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (thrown) {
+    throw new RuntimeError('STORE_UNUSABLE', `${setting}: ${file} cannot be read (${reasonOf(thrown)}).`);
+  }
+}

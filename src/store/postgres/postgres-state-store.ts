@@ -1,0 +1,230 @@
+/**
+ * State in Postgres: one row per worker, one per key. Everything that is decided is decided there, under the lock of the
+ * worker's row; this side only gathers.
+ */
+import { RuntimeError } from '../../core/errors.ts';
+import { MiB } from '../../core/limits.ts';
+import { COMMITTED, decideReplacement, refuseCommit, refuseReplacement } from '../commit-rule.ts';
+import type { Claimed, Commit, CommitResult, Replacement, StateStore, StoredWorker, WorkerId } from '../contracts.ts';
+import { type BatchKind, WorkerQueue } from '../worker-queue.ts';
+import { type Advance, commitKind } from './commit-statement.ts';
+import type { LeaseGuard } from './lease.ts';
+import { fromColumn, toColumn } from './nul-free.ts';
+import type { PostgresPool } from './postgres-pool.ts';
+
+/** A worker as it is stored, with what tells two copies apart. */
+export interface StoredCopy extends Claimed {
+  /** Of the owner that wrote the revision; {@link Claimed.epoch} is that of the owner now. */
+  readonly writtenEpoch: bigint;
+  readonly commitId: string | null;
+}
+
+export interface PostgresStateOptions {
+  readonly pool: PostgresPool;
+  /** Claims are refused unless this lease is held at that moment; null for a store that needs none. */
+  readonly lease: LeaseGuard | null;
+}
+
+const OPERATIONS_MAX = 100_000;
+const WEIGHT_MAX = 256 * MiB;
+/** A claim or read, whose size is not known before. */
+const LOAD_WEIGHT = 16 * 1_024;
+
+interface Row extends Record<string, unknown> {
+  readonly worker: string;
+  readonly epoch: string;
+  readonly written_epoch: string;
+  readonly revision: string;
+  readonly commit_id: string | null;
+  readonly checksum: string | null;
+  readonly head: string | null;
+  readonly entries: [string, string][] | null;
+}
+
+export class PostgresStateStore implements StateStore {
+  readonly #pool: PostgresPool;
+  readonly #lease: LeaseGuard | null;
+  readonly #queue: WorkerQueue;
+  readonly #commits: BatchKind<Advance, CommitResult>;
+  readonly #claims: BatchKind<WorkerId, StoredCopy>;
+  readonly #reads: BatchKind<WorkerId, StoredCopy | null>;
+  readonly #others: BatchKind<() => Promise<CommitResult>, CommitResult>;
+
+  constructor({ pool, lease }: PostgresStateOptions) {
+    this.#pool = pool;
+    this.#lease = lease;
+    this.#queue = new WorkerQueue({
+      name: 'Postgres',
+      batchesMax: Math.max(1, Math.min(4, pool.size - 2)),
+      operationsMax: OPERATIONS_MAX,
+      weightMax: WEIGHT_MAX,
+    });
+    this.#commits = commitKind(pool);
+    this.#claims = { sizeMax: 200, weightMax: WEIGHT_MAX, run: (workers) => this.#claimAll(workers) };
+    this.#reads = { sizeMax: 200, weightMax: WEIGHT_MAX, run: (workers) => this.#readAll(workers) };
+    this.#others = { sizeMax: 1, weightMax: 0, run: async ([work]) => (work === undefined ? [] : [await work()]) };
+  }
+
+  claim(worker: WorkerId): Promise<StoredCopy> {
+    return this.#queue.submit(this.#claims, { worker, request: worker, weight: LOAD_WEIGHT, urgent: true });
+  }
+
+  read(worker: WorkerId): Promise<StoredCopy | null> {
+    return this.#queue.submit(this.#reads, { worker, request: worker, weight: LOAD_WEIGHT, urgent: true });
+  }
+
+  commit(commit: Commit): Promise<CommitResult> {
+    const refusal = refuseCommit(commit);
+    return refusal === null ? this.advance(commit, commit.urgent === true) : Promise.reject(refusal);
+  }
+
+  /** A commit, or several of one worker in one step. */
+  advance(step: Advance, urgent: boolean): Promise<CommitResult> {
+    let weight = step.head.length + 200;
+    for (const { key, json } of step.changes) weight += key.length + (json?.length ?? 0) + 40;
+    return this.#queue.submit(this.#commits, { worker: step.worker, request: step, weight, urgent });
+  }
+
+  replace(replacement: Replacement): Promise<CommitResult> {
+    const refusal = refuseReplacement(replacement);
+    if (refusal !== null) return Promise.reject(refusal);
+    const { worker, head, entries } = replacement;
+    const weight = entries.reduce((sum, [key, json]) => sum + key.length + json.length, head.length);
+    return this.#submit(worker, weight, () => this.#replace(replacement));
+  }
+
+  remove(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
+    return this.#submit(worker, 0, () => this.#remove(worker, epoch));
+  }
+
+  async list(): Promise<readonly StoredWorker[]> {
+    const rows = await this.#pool.query<Row>(
+      'list',
+      `SELECT worker, epoch, revision, head FROM "${this.#pool.schema}".workers ORDER BY worker`,
+      [],
+    );
+    return rows.map(({ worker, epoch, revision, head }) => ({
+      worker,
+      epoch: BigInt(epoch),
+      revision: BigInt(revision),
+      head: head === null ? null : fromColumn(head),
+    }));
+  }
+
+  /** The pool stays open: it is its opener's. */
+  close(): Promise<void> {
+    return this.#queue.close();
+  }
+
+  #submit(worker: WorkerId, weight: number, work: () => Promise<CommitResult>): Promise<CommitResult> {
+    return this.#queue.submit(this.#others, { worker, request: work, weight, urgent: true });
+  }
+
+  /** First the epochs, then what is stored: from then on only an owner that is newer still can change it. */
+  async #claimAll(workers: readonly WorkerId[]): Promise<(StoredCopy | Error)[]> {
+    const { schema } = this.#pool;
+    const granted = await this.#pool.query<{ worker: string; epoch: string }>(
+      'claim',
+      `WITH gone AS MATERIALIZED (SELECT epoch FROM "${schema}".removed FOR SHARE),
+       mine AS (SELECT WHERE $2::text IS NULL OR EXISTS (
+         SELECT FROM "${schema}".leases
+          WHERE node_group = $2 AND epoch = $3::bigint AND holder = $4 AND expires_at > clock_timestamp()))
+       INSERT INTO "${schema}".workers AS w (worker, epoch, written_epoch, revision)
+       SELECT given, gone.epoch + 1, gone.epoch + 1, 0 FROM unnest($1::text[]) given, gone, mine ORDER BY given
+       ON CONFLICT (worker) DO UPDATE SET epoch = w.epoch + 1
+       RETURNING w.worker, w.epoch`,
+      [workers, ...(this.#lease?.proof() ?? [null, null, null])],
+    );
+    const epochs = new Map(granted.map(({ worker, epoch }) => [worker, BigInt(epoch)]));
+    const stored = granted.length === 0 ? [] : await this.#readAll(workers);
+    return workers.map((worker, index) => {
+      const epoch = epochs.get(worker);
+      const copy = stored[index];
+      if (epoch === undefined || copy === undefined || copy === null || copy.epoch !== epoch) return notOurs(worker);
+      return copy;
+    });
+  }
+
+  async #readAll(workers: readonly WorkerId[]): Promise<(StoredCopy | null)[]> {
+    const { schema } = this.#pool;
+    const rows = await this.#pool.query<Row>(
+      'read',
+      `SELECT worker, epoch, written_epoch, revision, commit_id, checksum, head,
+              (SELECT json_agg(json_build_array(key, json) ORDER BY key) FROM "${schema}".state s WHERE s.worker = w.id) AS entries
+         FROM "${schema}".workers w WHERE worker = ANY($1)`,
+      [workers],
+    );
+    const found = new Map(rows.map((row) => [row.worker, toCopy(row)]));
+    return workers.map((worker) => found.get(worker) ?? null);
+  }
+
+  #replace(replacement: Replacement): Promise<CommitResult> {
+    const { worker, epoch, revision, commitId, head, checksum = null, entries } = replacement;
+    const { schema } = this.#pool;
+    return this.#pool.transaction(async (client) => {
+      const { rows: gone } = await client.query(`SELECT epoch FROM "${schema}".removed FOR SHARE`);
+      const { rows } = await client.query(
+        `SELECT epoch, revision, commit_id FROM "${schema}".workers WHERE worker = $1 FOR UPDATE`,
+        [worker],
+      );
+      const row = rows[0];
+      const stored =
+        row === undefined
+          ? undefined
+          : { epoch: BigInt(row.epoch), revision: BigInt(row.revision), commitId: row.commit_id as string | null };
+      const decision = decideReplacement(stored, BigInt(gone[0]?.epoch ?? 0), replacement);
+      if (decision.kind !== 'apply') return decision;
+      const { rows: put } = await client.query(
+        `INSERT INTO "${schema}".workers AS w (worker, epoch, written_epoch, revision, commit_id, head, checksum)
+         VALUES ($1, $2, $2, $3, $4, $5, $6)
+         ON CONFLICT (worker) DO UPDATE SET epoch = excluded.epoch, written_epoch = excluded.written_epoch,
+           revision = excluded.revision, commit_id = excluded.commit_id, head = excluded.head, checksum = excluded.checksum
+         RETURNING id`,
+        [worker, epoch, revision, commitId, toColumn(head), checksum],
+      );
+      const id: unknown = put[0]?.id;
+      await client.query(`DELETE FROM "${schema}".state WHERE worker = $1`, [id]);
+      const rowsOf = [...new Map(entries)].map(([key, json]) => ({ key: toColumn(key), json: toColumn(json) }));
+      await client.query(
+        `INSERT INTO "${schema}".state (worker, key, json)
+         SELECT $1, key, json FROM json_to_recordset($2::json) AS c(key text, json text)`,
+        [id, JSON.stringify(rowsOf)],
+      );
+      return COMMITTED;
+    });
+  }
+
+  #remove(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
+    const { schema } = this.#pool;
+    return this.#pool.transaction(async (client) => {
+      // In the order of a claim.
+      await client.query(`SELECT FROM "${schema}".removed FOR UPDATE`);
+      const { rows } = await client.query(`SELECT id, epoch FROM "${schema}".workers WHERE worker = $1 FOR UPDATE`, [
+        worker,
+      ]);
+      const row = rows[0];
+      if (row === undefined) return COMMITTED;
+      if (BigInt(row.epoch) !== epoch) return { kind: 'fenced', epoch: BigInt(row.epoch) };
+      await client.query(`DELETE FROM "${schema}".state WHERE worker = $1`, [row.id]);
+      await client.query(`DELETE FROM "${schema}".workers WHERE id = $1`, [row.id]);
+      await client.query(`UPDATE "${schema}".removed SET epoch = greatest(epoch, $1)`, [epoch]);
+      return COMMITTED;
+    });
+  }
+}
+
+function toCopy(row: Row): StoredCopy {
+  return {
+    epoch: BigInt(row.epoch),
+    writtenEpoch: BigInt(row.written_epoch),
+    revision: BigInt(row.revision),
+    commitId: row.commit_id,
+    head: row.head === null ? null : fromColumn(row.head),
+    entries: (row.entries ?? []).map(([key, json]) => [fromColumn(key), fromColumn(json)] as const),
+    ...(row.checksum === null ? {} : { checksum: row.checksum }),
+  };
+}
+
+function notOurs(worker: WorkerId): RuntimeError {
+  return new RuntimeError('FENCED', `Worker ${worker} belongs to another node: this one holds no lease.`);
+}

@@ -1,0 +1,165 @@
+/**
+ * Operations on many workers, carried out in batches: those of one worker one after the other in the order of the calls, those of
+ * different workers side by side. A batch holds operations of one kind, and at most one of each worker. What nobody waits
+ * for lets a batch gather for some milliseconds; the rest goes in the same turn. Bounded, and closed in order.
+ */
+import { RuntimeError } from '../core/errors.ts';
+
+export interface BatchKind<Request, Answer> {
+  /** Requests at most in one batch. */
+  readonly sizeMax: number;
+  /** Of their weights together; one that is larger travels alone. */
+  readonly weightMax: number;
+  /** Answers in the order of the requests; an Error for one that failed alone. A rejection is that of all. */
+  readonly run: (requests: readonly Request[]) => Promise<readonly (Answer | Error)[]>;
+}
+
+export interface QueueOptions {
+  /** For messages: `Postgres`, `Redis`. */
+  readonly name: string;
+  /** Batches under way at once. */
+  readonly batchesMax: number;
+  /** Operations that may wait or be under way. */
+  readonly operationsMax: number;
+  /** And their weights together. */
+  readonly weightMax: number;
+}
+
+interface Operation {
+  readonly worker: string;
+  readonly kind: BatchKind<unknown, unknown>;
+  readonly request: unknown;
+  readonly weight: number;
+  readonly urgent: boolean;
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface Submission<Request> {
+  readonly worker: string;
+  readonly request: Request;
+  /** About its characters. */
+  readonly weight: number;
+  readonly urgent: boolean;
+}
+
+const GATHER_MS = 4;
+
+export class WorkerQueue {
+  readonly #o: QueueOptions;
+  /** Per worker: the operation under way or ready, and those behind it. */
+  readonly #lines = new Map<string, Operation[]>();
+  readonly #ready = new Map<BatchKind<unknown, unknown>, Operation[]>();
+  #batches = 0;
+  #operations = 0;
+  #weight = 0;
+  #turn: NodeJS.Immediate | null = null;
+  #gather: NodeJS.Timeout | null = null;
+  #closed = false;
+  #onIdle: (() => void) | null = null;
+
+  constructor(options: QueueOptions) {
+    this.#o = options;
+  }
+
+  submit<Request, Answer>(kind: BatchKind<Request, Answer>, submission: Submission<Request>): Promise<Answer> {
+    const { name, operationsMax, weightMax } = this.#o;
+    if (this.#closed) return Promise.reject(unavailable(name, 'it is closed'));
+    if (this.#operations >= operationsMax || (this.#weight + submission.weight > weightMax && this.#operations > 0))
+      return Promise.reject(unavailable(name, `${this.#operations} operations wait for it, which is as many as may`));
+    return new Promise<Answer>((resolve, reject) => {
+      const operation: Operation = {
+        ...submission,
+        // The two type parameters meet again in `run`, whose answers are handed to this very promise.
+        kind: kind as unknown as BatchKind<unknown, unknown>,
+        resolve: resolve as (answer: unknown) => void,
+        reject,
+      };
+      this.#operations += 1;
+      this.#weight += operation.weight;
+      const line = this.#lines.get(operation.worker);
+      if (line === undefined) {
+        this.#lines.set(operation.worker, [operation]);
+        this.#makeReady(operation);
+      } else line.push(operation);
+    });
+  }
+
+  /** Finishes what was submitted; what comes after is refused. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#operations === 0) return;
+    this.#sendSoon(true);
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  #makeReady(operation: Operation): void {
+    const list = this.#ready.get(operation.kind);
+    if (list === undefined) this.#ready.set(operation.kind, [operation]);
+    else list.push(operation);
+    this.#sendSoon(operation.urgent || this.#closed);
+  }
+
+  #sendSoon(now: boolean): void {
+    if (this.#turn !== null || this.#batches >= this.#o.batchesMax) return;
+    if (!now) {
+      this.#gather ??= setTimeout(() => this.#send(), GATHER_MS);
+      return;
+    }
+    this.#turn = setImmediate(() => this.#send());
+  }
+
+  #send(): void {
+    if (this.#turn !== null) clearImmediate(this.#turn);
+    if (this.#gather !== null) clearTimeout(this.#gather);
+    this.#turn = null;
+    this.#gather = null;
+    for (const [kind, list] of this.#ready)
+      while (list.length > 0 && this.#batches < this.#o.batchesMax) void this.#run(kind, takeBatch(kind, list));
+  }
+
+  async #run(kind: BatchKind<unknown, unknown>, batch: readonly Operation[]): Promise<void> {
+    this.#batches += 1;
+    try {
+      const answers = await kind.run(batch.map(({ request }) => request));
+      for (const [index, operation] of batch.entries()) {
+        const answer = answers[index];
+        if (answer instanceof Error) operation.reject(answer);
+        else operation.resolve(answer);
+      }
+    } catch (thrown) {
+      for (const operation of batch) operation.reject(thrown);
+    }
+    this.#batches -= 1;
+    for (const operation of batch) this.#finish(operation);
+    for (const list of this.#ready.values()) if (list.length > 0) this.#sendSoon(true);
+    if (this.#operations === 0) this.#onIdle?.();
+  }
+
+  #finish(operation: Operation): void {
+    this.#operations -= 1;
+    this.#weight -= operation.weight;
+    const line = this.#lines.get(operation.worker);
+    line?.shift();
+    const next = line?.[0];
+    if (next === undefined) this.#lines.delete(operation.worker);
+    else this.#makeReady(next);
+  }
+}
+
+function takeBatch(kind: BatchKind<unknown, unknown>, list: Operation[]): readonly Operation[] {
+  let weight = 0;
+  let count = 0;
+  for (const operation of list) {
+    weight += operation.weight;
+    if (count === kind.sizeMax || (count > 0 && weight > kind.weightMax)) break;
+    count += 1;
+  }
+  return list.splice(0, count);
+}
+
+function unavailable(name: string, reason: string): RuntimeError {
+  return new RuntimeError('STORE_UNAVAILABLE', `${name} cannot do this now: ${reason}`);
+}
