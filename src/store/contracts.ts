@@ -72,6 +72,13 @@ export interface Claimed {
   readonly checksum?: string;
 }
 
+/** One of several copies of a worker, with what tells which of them is newer. */
+export interface StoredCopy extends Claimed {
+  /** Of the owner that wrote the revision; {@link Claimed.epoch} is that of the owner now. */
+  readonly writtenEpoch: bigint;
+  readonly commitId: string | null;
+}
+
 export interface StoredWorker {
   readonly worker: WorkerId;
   readonly epoch: bigint;

@@ -8,6 +8,7 @@ import type { RecordStore, StateStore } from '../../src/store/contracts.ts';
 import { type EmbeddedStores, openEmbeddedStores } from '../../src/store/embedded/open.ts';
 import { MemoryRecordStore, MemoryStateStore } from '../../src/store/memory.ts';
 import { postgresState } from './postgres-places.ts';
+import { redisState } from './redis-places.ts';
 import { createTempFolder } from './temp-folder.ts';
 
 export interface StatePlace {
@@ -106,5 +107,10 @@ const memoryRecords: Implementation<RecordPlace> = {
   },
 };
 
-export const STATE_STORES: readonly Implementation<StatePlace>[] = [memoryState, embeddedState, postgresState];
+export const STATE_STORES: readonly Implementation<StatePlace>[] = [
+  memoryState,
+  embeddedState,
+  postgresState,
+  redisState,
+];
 export const RECORD_STORES: readonly Implementation<RecordPlace>[] = [memoryRecords, embeddedRecords];

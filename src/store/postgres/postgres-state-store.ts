@@ -5,19 +5,20 @@
 import { RuntimeError } from '../../core/errors.ts';
 import { MiB } from '../../core/limits.ts';
 import { COMMITTED, decideReplacement, refuseCommit, refuseReplacement } from '../commit-rule.ts';
-import type { Claimed, Commit, CommitResult, Replacement, StateStore, StoredWorker, WorkerId } from '../contracts.ts';
+import type {
+  Commit,
+  CommitResult,
+  Replacement,
+  StateStore,
+  StoredCopy,
+  StoredWorker,
+  WorkerId,
+} from '../contracts.ts';
 import { type BatchKind, WorkerQueue } from '../worker-queue.ts';
 import { type Advance, commitKind } from './commit-statement.ts';
 import type { LeaseGuard } from './lease.ts';
 import { fromColumn, toColumn } from './nul-free.ts';
 import type { PostgresPool } from './postgres-pool.ts';
-
-/** A worker as it is stored, with what tells two copies apart. */
-export interface StoredCopy extends Claimed {
-  /** Of the owner that wrote the revision; {@link Claimed.epoch} is that of the owner now. */
-  readonly writtenEpoch: bigint;
-  readonly commitId: string | null;
-}
 
 export interface PostgresStateOptions {
   readonly pool: PostgresPool;

@@ -1,0 +1,290 @@
+/**
+ * One connection to Redis, however it is deployed. Nothing is queued while it is away, nothing is sent again by itself: what was
+ * under way when a connection broke has an unknown outcome, and whoever asked repeats it or not.
+ */
+import { readFileSync } from 'node:fs';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { RuntimeError } from '../../core/errors.ts';
+import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
+
+export interface RedisTls {
+  /** Paths of PEM files. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** Default true: the certificate must be valid and name the host. */
+  readonly verify?: boolean;
+}
+
+export interface RedisSettings {
+  /** See redis-url.ts. */
+  readonly url: string;
+  /** Begins every key. Default `tick-runtime`. */
+  readonly prefix?: string;
+  readonly tls?: RedisTls;
+}
+
+export type RedisLog = (level: 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
+
+export const PREFIX_DEFAULT = 'tick-runtime';
+const CONNECT_MS_MAX = 5_000;
+const COMMAND_MS_MAX = 5_000;
+const RECONNECT_MS = [50, 100, 200, 500, 1_000] as const;
+/** 6.2.0 */
+const VERSION_MIN = [6, 2] as const;
+
+export class RedisClient {
+  readonly prefix: string;
+  /** Without user and password. */
+  readonly where: string;
+  readonly #client: Redis | Cluster;
+  #closed = false;
+  #lastError = 'it has not been connected yet';
+
+  private constructor(address: RedisAddress, settings: RedisSettings, log: RedisLog) {
+    this.prefix = settings.prefix ?? PREFIX_DEFAULT;
+    this.where = address.shown;
+    this.#client = createClient(address, settings.tls);
+    let told = '';
+    this.#client.on('error', (error: Error) => {
+      this.#lastError = rootReason(error);
+      // One line for each new reason, not for each attempt.
+      if (this.#lastError !== told && !this.#closed) log('warn', `Redis at ${this.where}: ${this.#lastError}`);
+      told = this.#lastError;
+    });
+    this.#client.on('ready', () => {
+      told = '';
+    });
+  }
+
+  /** Connects. @throws RuntimeError CONFIG_INVALID, STORE_UNAVAILABLE, STORE_UNUSABLE */
+  static async open(settings: RedisSettings, log: RedisLog): Promise<RedisClient> {
+    const client = new RedisClient(parseRedisUrl(settings.url), settings, log);
+    try {
+      await client.#connect();
+      await client.#checkVersion();
+      return client;
+    } catch (thrown) {
+      client.close();
+      throw thrown;
+    }
+  }
+
+  /** A script on one key; its reply. @throws RuntimeError STORE_UNAVAILABLE: the outcome is unknown */
+  async run(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
+    const values = args as (string | number)[];
+    try {
+      return await this.#client.evalsha(script.sha, 1, key, ...values);
+    } catch (thrown) {
+      if (!isMissingScript(thrown)) throw this.#failed(thrown);
+    }
+    try {
+      return await this.#client.eval(script.text, 1, key, ...values);
+    } catch (thrown) {
+      throw this.#failed(thrown);
+    }
+  }
+
+  /**
+   * Waits for `work`, which uses this client. A server that does not answer at all gets its connections cut: what hangs on
+   * them fails, and the next attempt begins with a new one.
+   */
+  async within<T>(work: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.#reconnect();
+        reject(this.#failed(new Error(`no answer within ${COMMAND_MS_MAX / 1_000} s`)));
+      }, COMMAND_MS_MAX);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      clearTimeout(timer);
+      work.catch(() => undefined);
+    }
+  }
+
+  /** Every master. @throws RuntimeError STORE_UNAVAILABLE */
+  async info(section: string): Promise<readonly ReadonlyMap<string, string>[]> {
+    try {
+      return (await this.within(Promise.all(this.#masters.map((node) => node.info(section))))).map(parseInfo);
+    } catch (thrown) {
+      throw this.#failed(thrown);
+    }
+  }
+
+  /** All keys that begin with prefix and `kind`. @throws RuntimeError STORE_UNAVAILABLE */
+  async keys(kind: string): Promise<readonly string[]> {
+    const match = `${globLiteral(`${this.prefix}:${kind}:`)}*`;
+    const found = new Set<string>();
+    try {
+      for (const node of this.#masters) {
+        let cursor = '0';
+        do {
+          const [next, keys] = await this.within(node.scan(cursor, 'MATCH', match, 'COUNT', 1_000));
+          for (const key of keys) found.add(key);
+          cursor = next;
+        } while (cursor !== '0');
+      }
+    } catch (thrown) {
+      throw this.#failed(thrown);
+    }
+    return [...found].sort();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#client.disconnect();
+  }
+
+  get #masters(): readonly Redis[] {
+    return this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client];
+  }
+
+  async #connect(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#client.once('ready', resolve);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(this.#openError()), CONNECT_MS_MAX);
+    });
+    // Its rejection is the first attempt's; `ready` or the limit decides, and the limit is not waited for in vain.
+    const refused = this.#client.connect().catch((thrown: unknown) => {
+      this.#lastError = rootReason(thrown);
+      throw this.#openError();
+    });
+    try {
+      await Promise.race([promise, late, refused]);
+    } finally {
+      clearTimeout(timer);
+      late.catch(() => undefined);
+      refused.catch(() => undefined);
+    }
+  }
+
+  async #checkVersion(): Promise<void> {
+    for (const info of await this.info('server')) {
+      const version = info.get('redis_version') ?? '0';
+      const [major = 0, minor = 0] = version.split('.').map(Number);
+      if (major > VERSION_MIN[0] || (major === VERSION_MIN[0] && minor >= VERSION_MIN[1])) continue;
+      const text = `Redis at ${this.where} is version ${version}; this release needs ${VERSION_MIN.join('.')} or newer.`;
+      throw new RuntimeError('STORE_UNUSABLE', text);
+    }
+  }
+
+  #reconnect(): void {
+    for (const node of this.#client instanceof Cluster ? this.#client.nodes() : [this.#client]) node.disconnect(true);
+  }
+
+  #openError(): RuntimeError {
+    const reason = this.#lastError;
+    const unusable = (advice: string): RuntimeError =>
+      new RuntimeError('STORE_UNUSABLE', `Redis at ${this.where} cannot be used: ${reason}. ${advice}`);
+    if (/WRONGPASS|NOAUTH|invalid password|without any password/i.test(reason))
+      return unusable('Check user and password in redis.url.');
+    if (/NOPERM/.test(reason)) return unusable('Give its user the right to use all commands on its keys.');
+    if (/certificate|self[- ]signed|SSL|TLS/i.test(reason)) return unusable('Check redis.tls.');
+    if (/cluster support disabled/i.test(reason)) return unusable('It is no cluster; write redis:// for one server.');
+    return new RuntimeError(
+      'STORE_UNAVAILABLE',
+      `Redis at ${this.where} does not answer: ${reason}. Check redis.url, and that the server is up.`,
+    );
+  }
+
+  #failed(thrown: unknown): RuntimeError {
+    if (thrown instanceof RuntimeError) return thrown;
+    return new RuntimeError('STORE_UNAVAILABLE', `Redis cannot do this now: ${rootReason(thrown)}`, { cause: thrown });
+  }
+}
+
+/** A Lua script with its SHA-1, by which the server knows it. */
+export interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+function createClient(address: RedisAddress, tls: RedisTls | undefined): Redis | Cluster {
+  const { kind, hosts, username, password, master, db } = address;
+  const secure = address.tls || tls !== undefined ? tlsOptions(tls ?? {}) : undefined;
+  const common = {
+    connectionName: 'tick-runtime',
+    protocol: 2,
+    connectTimeout: CONNECT_MS_MAX,
+    keepAlive: 10_000,
+    enableAutoPipelining: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    lazyConnect: true,
+    retryStrategy: pauseBefore,
+    // A failover: the replica that was our master refuses writes, and the connection has to be made anew.
+    reconnectOnError: (error: Error) => /^(READONLY|MASTERDOWN)/.test(error.message),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(secure === undefined ? {} : { tls: secure }),
+  } satisfies RedisOptions;
+  switch (kind) {
+    case 'single':
+      return new Redis({ ...common, ...hosts[0], db });
+    case 'sentinel':
+      return new Redis({
+        ...common,
+        db,
+        sentinels: [...hosts],
+        name: master ?? '',
+        sentinelRetryStrategy: pauseBefore,
+        ...(secure === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: secure }),
+      });
+    case 'cluster':
+      return new Cluster([...hosts], {
+        redisOptions: common,
+        lazyConnect: true,
+        enableAutoPipelining: true,
+        enableOfflineQueue: false,
+        clusterRetryStrategy: pauseBefore,
+        slotsRefreshTimeout: CONNECT_MS_MAX,
+        ...(secure === undefined ? {} : { dnsLookup: (host, done) => done(null, host) }),
+      });
+  }
+}
+
+const pauseBefore = (attempt: number): number => RECONNECT_MS[Math.min(attempt, RECONNECT_MS.length) - 1] ?? 1_000;
+
+/** @throws RuntimeError STORE_UNUSABLE */
+function tlsOptions({ ca, cert, key, verify = true }: RedisTls): NonNullable<RedisOptions['tls']> {
+  return {
+    rejectUnauthorized: verify,
+    ...(ca === undefined ? {} : { ca: pemOf(ca, 'redis.tls.ca') }),
+    ...(cert === undefined ? {} : { cert: pemOf(cert, 'redis.tls.cert') }),
+    ...(key === undefined ? {} : { key: pemOf(key, 'redis.tls.key') }),
+  };
+}
+
+function pemOf(file: string, setting: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (thrown) {
+    throw new RuntimeError('STORE_UNUSABLE', `${setting}: ${file} cannot be read (${rootReason(thrown)}).`);
+  }
+}
+
+/** A cluster and a sentinel wrap what went wrong with each of their hosts. */
+function rootReason(thrown: unknown): string {
+  if (thrown instanceof AggregateError && thrown.errors.length > 0) return rootReason(thrown.errors[0]);
+  if (!(thrown instanceof Error)) return String(thrown);
+  if ('lastNodeError' in thrown && thrown.lastNodeError instanceof Error) return rootReason(thrown.lastNodeError);
+  if ('previousErrors' in thrown && Array.isArray(thrown.previousErrors) && thrown.previousErrors[0] instanceof Error)
+    return rootReason(thrown.previousErrors[0]);
+  if ('code' in thrown && thrown.message === '') return String(thrown.code);
+  return thrown.message;
+}
+
+const isMissingScript = (thrown: unknown): boolean => thrown instanceof Error && thrown.message.startsWith('NOSCRIPT');
+
+const globLiteral = (text: string): string => text.replaceAll(/[\\*?[\]^-]/g, '\\$&');
+
+function parseInfo(text: string): ReadonlyMap<string, string> {
+  const lines = text.split(/\r?\n/).filter((line) => line.includes(':'));
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
+}

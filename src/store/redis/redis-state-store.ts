@@ -1,0 +1,191 @@
+/**
+ * State in Redis: one hash per worker. Alone it promises no more than Redis itself does, which is why the runtime takes it
+ * only in front of Postgres (store/synced); its own claims are for tests of the contract.
+ */
+import { RuntimeError } from '../../core/errors.ts';
+import { MiB } from '../../core/limits.ts';
+import { COMMITTED, refuseCommit, refuseReplacement } from '../commit-rule.ts';
+import type {
+  Claimed,
+  Commit,
+  CommitResult,
+  Replacement,
+  StateStore,
+  StoredCopy,
+  StoredWorker,
+  WorkerId,
+} from '../contracts.ts';
+import { type BatchKind, WorkerQueue } from '../worker-queue.ts';
+import type { RedisClient, Script } from './redis-client.ts';
+import { CLAIM, COMMIT, OVERWRITE, RAISE, READ, REMOVE } from './scripts.ts';
+
+/** A raise that found a fence above its own. */
+export interface NewerFence {
+  readonly newerEpoch: bigint;
+}
+
+interface Call {
+  readonly script: Script;
+  readonly worker: WorkerId;
+  readonly args: readonly (string | number)[];
+}
+
+const OPERATIONS_MAX = 100_000;
+const WEIGHT_MAX = 256 * MiB;
+/** A load, whose size is not known before. */
+const LOAD_WEIGHT = 16 * 1_024;
+const STATE_FIELD = '=';
+
+export class RedisStateStore implements StateStore {
+  readonly #client: RedisClient;
+  readonly #queue: WorkerQueue;
+  /** One kind for all: a batch is a pipeline, and its commands need not be alike. */
+  readonly #calls: BatchKind<Call, unknown>;
+
+  constructor(client: RedisClient) {
+    this.#client = client;
+    this.#queue = new WorkerQueue({
+      name: 'Redis',
+      batchesMax: 4,
+      operationsMax: OPERATIONS_MAX,
+      weightMax: WEIGHT_MAX,
+    });
+    this.#calls = { sizeMax: 500, weightMax: 8 * MiB, run: (calls) => this.#pipeline(calls) };
+  }
+
+  async commit(commit: Commit): Promise<CommitResult> {
+    const refusal = refuseCommit(commit);
+    if (refusal !== null) throw refusal;
+    const { worker, epoch, base, revision, commitId, head, checksum = '', changes } = commit;
+    const last = new Map(changes.map(({ key, json }) => [key, json]));
+    const written: string[] = [];
+    const deleted: string[] = [];
+    for (const [key, json] of last)
+      if (json === null) deleted.push(STATE_FIELD + key);
+      else written.push(STATE_FIELD + key, json);
+    const version = [String(epoch), String(base), String(revision), commitId, checksum, head];
+    const args = [...version, written.length, ...written, ...deleted];
+    return toResult(await this.#submit(COMMIT, worker, args, commit.urgent === true));
+  }
+
+  async replace(replacement: Replacement): Promise<CommitResult> {
+    const refusal = refuseReplacement(replacement);
+    if (refusal !== null) throw refusal;
+    const { worker, epoch, revision, commitId, head, checksum = '', entries } = replacement;
+    const version = [String(epoch), String(epoch), String(revision), commitId, checksum, head];
+    return toResult(await this.#submit(OVERWRITE, worker, ['replace', ...version, ...pairs(entries)], true));
+  }
+
+  /** Makes the hash what `copy` is, for the owner of its epoch, who knows that it is newer. */
+  async repair(worker: WorkerId, copy: StoredCopy): Promise<CommitResult> {
+    const { epoch, writtenEpoch, revision, commitId, head, checksum = '', entries } = copy;
+    const version = [String(epoch), String(writtenEpoch), String(revision), commitId ?? '', checksum, head ?? ''];
+    return toResult(await this.#submit(OVERWRITE, worker, ['repair', ...version, ...pairs(entries)], true));
+  }
+
+  async claim(worker: WorkerId): Promise<StoredCopy> {
+    const copy = toCopy(worker, await this.#submit(CLAIM, worker, [], true));
+    if (copy === null) throw damaged(worker);
+    return copy;
+  }
+
+  /** Fences every owner below `epoch`. Null: no such worker, and none was made. */
+  async raise(worker: WorkerId, epoch: bigint): Promise<StoredCopy | NewerFence | null> {
+    const reply = await this.#submit(RAISE, worker, [String(epoch)], true);
+    if (Array.isArray(reply) && reply[0] === 'newer') return { newerEpoch: BigInt(String(reply[1])) };
+    return toCopy(worker, reply);
+  }
+
+  async read(worker: WorkerId): Promise<StoredCopy | null> {
+    return toCopy(worker, await this.#submit(READ, worker, [], true));
+  }
+
+  async remove(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
+    return toResult(await this.#submit(REMOVE, worker, [String(epoch), 'keep'], true));
+  }
+
+  /** A removal that leaves nothing, not even a fence: Postgres has one. */
+  async forget(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
+    return toResult(await this.#submit(REMOVE, worker, [String(epoch), ''], true));
+  }
+
+  async list(): Promise<readonly StoredWorker[]> {
+    const prefix = this.#keyOf('');
+    const workers = (await this.#client.keys('w')).map((key) => key.slice(prefix.length));
+    const copies = await Promise.all(workers.map(async (worker) => ({ worker, copy: await this.read(worker) })));
+    return copies.flatMap(({ worker, copy }) => {
+      if (copy === null) return [];
+      return [{ worker, epoch: copy.epoch, revision: copy.revision, head: copy.head }];
+    });
+  }
+
+  /** The client stays open: it is its opener's. */
+  close(): Promise<void> {
+    return this.#queue.close();
+  }
+
+  #submit(script: Script, worker: WorkerId, args: Call['args'], urgent: boolean): Promise<unknown> {
+    let weight = LOAD_WEIGHT;
+    if (script === COMMIT || script === OVERWRITE) {
+      weight = 100;
+      for (const arg of args) weight += typeof arg === 'string' ? arg.length : 8;
+    }
+    return this.#queue.submit(this.#calls, { worker, request: { script, worker, args }, weight, urgent });
+  }
+
+  #pipeline(calls: readonly Call[]): Promise<readonly unknown[]> {
+    const replies = calls.map(({ script, worker, args }) =>
+      this.#client.run(script, this.#keyOf(worker), args).catch((error: unknown) => error),
+    );
+    return this.#client.within(Promise.all(replies));
+  }
+
+  #keyOf(worker: WorkerId): string {
+    return `${this.#client.prefix}:w:${worker}`;
+  }
+}
+
+function pairs(entries: Claimed['entries']): string[] {
+  return [...new Map(entries)].flatMap(([key, json]) => [STATE_FIELD + key, json]);
+}
+
+function toResult(reply: unknown): CommitResult {
+  if (reply === 1) return COMMITTED;
+  const [kind, number] = reply as [string, string];
+  return kind === 'fenced' ? { kind, epoch: BigInt(number) } : { kind: 'stale', revision: BigInt(number) };
+}
+
+/** From fields and values in turn. Null where there is no worker. @throws RuntimeError STATE_CORRUPT */
+function toCopy(worker: WorkerId, reply: unknown): StoredCopy | null {
+  const fields = new Map<string, string>();
+  const entries: (readonly [string, string])[] = [];
+  const flat = reply as string[];
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    const [field, value] = [flat[at] as string, flat[at + 1] as string];
+    if (field.startsWith(STATE_FIELD)) entries.push([field.slice(STATE_FIELD.length), value]);
+    else fields.set(field, value);
+  }
+  const [epoch, writtenEpoch, revision] = ['e', 'w', 'r'].map((field) => fields.get(field) ?? '');
+  if (revision === '' && entries.length === 0) return null;
+  if (![epoch, writtenEpoch, revision].every((number) => number !== undefined && /^\d{1,19}$/.test(number)))
+    throw damaged(worker);
+  const checksum = fields.get('s') ?? '';
+  return {
+    epoch: BigInt(epoch ?? 0),
+    writtenEpoch: BigInt(writtenEpoch ?? 0),
+    revision: BigInt(revision ?? 0),
+    commitId: orNull(fields.get('c')),
+    head: orNull(fields.get('h')),
+    entries,
+    ...(checksum === '' ? {} : { checksum }),
+  };
+}
+
+const orNull = (text: string | undefined): string | null => (text === undefined || text === '' ? null : text);
+
+function damaged(worker: WorkerId): RuntimeError {
+  return new RuntimeError(
+    'STATE_CORRUPT',
+    `The state of worker ${worker} in Redis is damaged: its fields are not its own.`,
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * Every change of a worker in Redis is one of these steps, and each is atomic. A worker is one hash:
+ *
+ *     e  epoch of the owner: the fence       c  id of the last commit       h  head
+ *     w  epoch of who wrote the revision     s  checksum, or nothing        =KEY  JSON of a key of the state
+ *     r  revision
+ *
+ * A hash without `r` is what is left of a removed worker: it fences who owned that. Numbers are decimal text, since those of Lua
+ * are doubles: equal ones are compared as text, larger ones by length first.
+ */
+import { createHash } from 'node:crypto';
+import type { Script } from './redis-client.ts';
+
+const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') });
+
+const LESS = `local function less(a, b) if #a ~= #b then return #a < #b end return a < b end`;
+
+/** Calls a command on many arguments in portions: Lua cannot hand over more than some thousands at once. */
+const PORTIONS = `
+local function each(command, from, to)
+  for i = from, to, 1000 do redis.call(command, KEYS[1], unpack(ARGV, i, math.min(i + 999, to))) end
+end`;
+
+/**
+ * epoch, base, revision, commit id, checksum, head, count of written pairs times two, those pairs, deleted fields.
+ * Answers 1, or {'fenced', epoch}, {'stale', revision}.
+ */
+export const COMMIT = script(`
+local stored = redis.call('HMGET', KEYS[1], 'e', 'r', 'c')
+if not stored[2] then return {'stale', '0'} end
+if stored[1] ~= ARGV[1] then return {'fenced', stored[1]} end
+if stored[2] ~= ARGV[2] then
+  if stored[2] == ARGV[3] and stored[3] == ARGV[4] then return 1 end
+  return {'stale', stored[2]}
+end
+${PORTIONS}
+redis.call('HSET', KEYS[1], 'w', ARGV[1], 'r', ARGV[3], 'c', ARGV[4], 's', ARGV[5], 'h', ARGV[6])
+local last = 7 + tonumber(ARGV[7])
+each('HSET', 8, last)
+each('HDEL', last + 1, #ARGV)
+return 1`);
+
+/**
+ * Epoch. Raises the fence to it and answers with the whole hash; with nothing where there is no worker, and then makes none;
+ * {'newer', epoch} where the fence is higher already.
+ */
+export const RAISE = script(`
+${LESS}
+local stored = redis.call('HMGET', KEYS[1], 'e', 'r')
+if stored[1] and less(ARGV[1], stored[1]) then return {'newer', stored[1]} end
+if not stored[2] then return {} end
+redis.call('HSET', KEYS[1], 'e', ARGV[1])
+return redis.call('HGETALL', KEYS[1])`);
+
+/** Where Redis itself grants the epochs: the next one, and the whole hash, which is made where there is none. */
+export const CLAIM = script(`
+local epoch = redis.call('HINCRBY', KEYS[1], 'e', 1)
+if redis.call('HEXISTS', KEYS[1], 'r') == 0 then
+  redis.call('HSET', KEYS[1], 'w', redis.call('HGET', KEYS[1], 'e'), 'r', '0')
+end
+return redis.call('HGETALL', KEYS[1])`);
+
+export const READ = script(`return redis.call('HGETALL', KEYS[1])`);
+
+/**
+ * 'replace' or 'repair', epoch, written epoch, revision, commit id, checksum, head, then pairs. Everything else of the worker goes. The
+ * fence decides first; a replacement must be above what is stored under its own epoch, a repair is the claimer's, who has
+ * compared. Answers like COMMIT.
+ */
+export const OVERWRITE = script(`
+${LESS}
+local stored = redis.call('HMGET', KEYS[1], 'e', 'r', 'c')
+if stored[1] then
+  if less(ARGV[2], stored[1]) then return {'fenced', stored[1]} end
+  if not stored[2] and stored[1] == ARGV[2] then return {'fenced', stored[1]} end
+  if ARGV[1] == 'replace' and stored[2] and stored[1] == ARGV[2] and not less(stored[2], ARGV[4]) then
+    if stored[2] == ARGV[4] and stored[3] == ARGV[5] then return 1 end
+    return {'stale', stored[2]}
+  end
+end
+${PORTIONS}
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'e', ARGV[2], 'w', ARGV[3], 'r', ARGV[4], 'c', ARGV[5], 's', ARGV[6], 'h', ARGV[7])
+each('HSET', 8, #ARGV)
+return 1`);
+
+/** Epoch, and 'keep' where the fence must stay. The owner's own; again without complaint. Answers like COMMIT. */
+export const REMOVE = script(`
+local stored = redis.call('HMGET', KEYS[1], 'e', 'r')
+if not stored[2] then return 1 end
+if stored[1] ~= ARGV[1] then return {'fenced', stored[1]} end
+redis.call('DEL', KEYS[1])
+if ARGV[2] == 'keep' then redis.call('HSET', KEYS[1], 'e', stored[1]) end
+return 1`);

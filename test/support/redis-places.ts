@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { RedisClient } from '../../src/store/redis/redis-client.ts';
+import { RedisStateStore } from '../../src/store/redis/redis-state-store.ts';
+import type { Implementation, StatePlace } from './store-places.ts';
+
+const URL = process.env['TEST_REDIS'] ?? 'redis://127.0.0.1:56379';
+
+export const redisState: Implementation<StatePlace> = {
+  name: 'Redis',
+  durable: true,
+  async create() {
+    const prefix = `t-${randomBytes(6).toString('hex')}`;
+    const own = new Redis(URL);
+    return {
+      async open() {
+        const client = await RedisClient.open({ url: URL, prefix }, () => undefined);
+        const store = new RedisStateStore(client);
+        const close = store.close.bind(store);
+        store.close = async () => {
+          await close();
+          client.close();
+        };
+        return store;
+      },
+      async plant(worker, epoch, revision) {
+        await own.hset(`${prefix}:w:${worker}`, { e: String(epoch), w: String(epoch), r: String(revision) });
+      },
+      async dispose() {
+        const keys = await own.keys(`${prefix}:*`);
+        if (keys.length > 0) await own.del(keys);
+        own.disconnect();
+      },
+    };
+  },
+};
