@@ -37,6 +37,7 @@ export const ERRORS = {
   NOT_RUNNING: rule('operator', false, 409, 2),
   SIDECAR_FAILED: rule('operator', false, 500, 5),
   STORE_UNUSABLE: rule('operator', false, 500, 4),
+  STATE_CONFLICT: rule('operator', false, 409, 4),
   CELLS_EXHAUSTED: rule('operator', true, 503, 5),
   // The worker's code.
   CODE_INVALID: rule('worker', false, 422, 2),

@@ -86,6 +86,16 @@ export interface StoredWorker {
   readonly head: string | null;
 }
 
+/** What a store with several copies has acknowledged, and the slow one lacks. */
+export interface StoreLag {
+  /** Of the oldest such commit, ms. */
+  readonly sinceMs: number;
+  readonly workers: number;
+  /** Keys and values together. */
+  readonly characters: number;
+  readonly reason: string;
+}
+
 /**
  * Every method rejects with STORE_UNAVAILABLE when the store cannot answer; the outcome of a commit is then unknown.
  * Keys and JSON come back exactly as they were written; text with half a surrogate pair is refused as STATE_INVALID.
@@ -114,6 +124,8 @@ export interface StateStore {
   list(): Promise<readonly StoredWorker[]>;
   /** Finishes what was called before; what is called after it rejects with STORE_UNAVAILABLE. */
   close(): Promise<void>;
+  /** Of a store with several copies: what makes the slow one late. Null while all is well. */
+  lag?(): StoreLag | null;
 }
 
 /** How a tick (or setup) ended, as it is told to people. */

@@ -9,6 +9,7 @@ import { type EmbeddedStores, openEmbeddedStores } from '../../src/store/embedde
 import { MemoryRecordStore, MemoryStateStore } from '../../src/store/memory.ts';
 import { postgresState } from './postgres-places.ts';
 import { redisState } from './redis-places.ts';
+import { syncedState } from './synced-places.ts';
 import { createTempFolder } from './temp-folder.ts';
 
 export interface StatePlace {
@@ -112,5 +113,7 @@ export const STATE_STORES: readonly Implementation<StatePlace>[] = [
   embeddedState,
   postgresState,
   redisState,
+  syncedState('redis'),
+  syncedState('postgres'),
 ];
 export const RECORD_STORES: readonly Implementation<RecordPlace>[] = [memoryRecords, embeddedRecords];

@@ -10,7 +10,10 @@ import { toColumn } from './nul-free.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 
 /** One step of a worker's state; `revision` is above `base`, by more than one where it stands for several commits. */
-export type Advance = Omit<Commit, 'urgent' | 'durable'>;
+export interface Advance extends Omit<Commit, 'urgent' | 'durable'> {
+  /** Where another owner than that of {@link Commit.epoch} wrote the revision: it is copied. */
+  readonly writtenEpoch?: bigint;
+}
 
 interface Refused {
   readonly n: number;
@@ -22,7 +25,7 @@ interface Refused {
 const text = (schema: string): string => `
 WITH given AS (
   SELECT * FROM json_to_recordset($1::json)
-    AS g(n int, worker text, epoch bigint, base bigint, revision bigint, commit_id text, checksum text, head text)
+    AS g(n int, worker text, epoch bigint, written_epoch bigint, base bigint, revision bigint, commit_id text, checksum text, head text)
 ), changes AS (
   SELECT * FROM json_to_recordset($2::json) AS c(n int, key text, json text)
 ), found AS MATERIALIZED (
@@ -30,7 +33,7 @@ WITH given AS (
     FROM "${schema}".workers w JOIN given g ON g.worker = w.worker ORDER BY w.id FOR UPDATE OF w
 ), done AS (
   UPDATE "${schema}".workers w
-     SET written_epoch = g.epoch, revision = g.revision, commit_id = g.commit_id, checksum = g.checksum, head = g.head
+     SET written_epoch = g.written_epoch, revision = g.revision, commit_id = g.commit_id, checksum = g.checksum, head = g.head
     FROM found f JOIN given g USING (n)
    WHERE w.id = f.id AND f.epoch = g.epoch AND f.revision = g.base
   RETURNING w.id, f.n
@@ -72,7 +75,8 @@ function parametersOf(commits: readonly Advance[]): [string, string] {
   const heads = commits.map(({ worker, epoch, base, revision, commitId, checksum = null, head, ...commit }, n) => {
     for (const { key, json } of lastOfEach(commit.changes))
       changes.push({ n, key: toColumn(key), json: json === null ? null : toColumn(json) });
-    const big = { epoch: String(epoch), base: String(base), revision: String(revision) };
+    const written_epoch = String(commit.writtenEpoch ?? epoch);
+    const big = { epoch: String(epoch), written_epoch, base: String(base), revision: String(revision) };
     return { n, worker, ...big, commit_id: commitId, checksum, head: toColumn(head) };
   });
   return [JSON.stringify(heads), JSON.stringify(changes)];

@@ -219,12 +219,14 @@ function toCopy(row: Row): StoredCopy {
     epoch: BigInt(row.epoch),
     writtenEpoch: BigInt(row.written_epoch),
     revision: BigInt(row.revision),
-    commitId: row.commit_id,
-    head: row.head === null ? null : fromColumn(row.head),
+    commitId: orNull(row.commit_id),
+    head: row.head === null || row.head === '' ? null : fromColumn(row.head),
     entries: (row.entries ?? []).map(([key, json]) => [fromColumn(key), fromColumn(json)] as const),
     ...(row.checksum === null ? {} : { checksum: row.checksum }),
   };
 }
+
+const orNull = (text: string | null): string | null => (text === '' ? null : text);
 
 function notOurs(worker: WorkerId): RuntimeError {
   return new RuntimeError('FENCED', `Worker ${worker} belongs to another node: this one holds no lease.`);

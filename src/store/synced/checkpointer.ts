@@ -1,0 +1,171 @@
+/**
+ * Brings Postgres up to what Redis has acknowledged: at once for a commit that must be in both, else when a worker has been
+ * behind for the checkpoint interval. One step of a worker is under way at a time. While Postgres is away one worker
+ * tries for all of them, with growing pauses.
+ */
+import type { Clock } from '../../core/clock.ts';
+import { COMMITTED } from '../commit-rule.ts';
+import type { CommitResult, StoreLag } from '../contracts.ts';
+import type { PostgresStateStore } from '../postgres/postgres-state-store.ts';
+import type { SyncTrack } from './sync-track.ts';
+
+export interface CheckpointerOptions {
+  readonly durable: PostgresStateStore;
+  readonly clock: Clock;
+  /** How long a worker may be behind before it is written. */
+  readonly checkpointMs: number;
+  /** Of what is behind, all workers together. Above it nothing waits for the interval, and no further commit is taken. */
+  readonly charactersMax: number;
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
+}
+
+const LOOKS_PER_INTERVAL = 10;
+const LOOK_MS_MIN = 20;
+const RETRY_MS = [250, 500, 1_000, 2_000, 5_000] as const;
+
+export class Checkpointer {
+  readonly #o: CheckpointerOptions;
+  /** Longest behind first. */
+  readonly #behind = new Map<string, SyncTrack>();
+  readonly #underWay = new Map<SyncTrack, Promise<CommitResult>>();
+  /** Of what is behind, as of the last look. */
+  #characters = 0;
+  #cancel: () => void = () => undefined;
+  #failures = 0;
+  #retryAt = 0;
+  #reason: string | null = null;
+
+  constructor(options: CheckpointerOptions) {
+    this.#o = options;
+    this.#arm();
+  }
+
+  /** The track has got something that Postgres lacks. */
+  note(track: SyncTrack): void {
+    if (!this.#behind.has(track.worker)) this.#behind.set(track.worker, track);
+  }
+
+  /** It is no longer ours to write, or another track has taken its place. */
+  drop(track: SyncTrack): void {
+    if (this.#behind.get(track.worker) === track) this.#behind.delete(track.worker);
+  }
+
+  /** Ms since Postgres has all of it; 0 where it has. */
+  get behindMs(): number {
+    const [oldest] = this.#behind.values();
+    return oldest === undefined || oldest.behindSince === null ? 0 : this.#o.clock.monoMs() - oldest.behindSince;
+  }
+
+  /** There is as much to write as may wait. */
+  get full(): boolean {
+    return this.#characters > this.#o.charactersMax;
+  }
+
+  /** Null while checkpoints come as they should. */
+  lag(): StoreLag | null {
+    if (this.#reason === null) return null;
+    const sinceMs = this.behindMs;
+    return { sinceMs, workers: this.#behind.size, characters: this.#characters, reason: this.#reason };
+  }
+
+  /** Resolves when Postgres has at least what Redis had acknowledged at the call. @throws RuntimeError STORE_UNAVAILABLE */
+  async sync(track: SyncTrack): Promise<CommitResult> {
+    const { revision } = track.latest;
+    // The one under way may have left before this revision came.
+    const before = this.#underWay.get(track);
+    if (before !== undefined) {
+      const result = await before;
+      if (result.kind !== 'ok') return result;
+    }
+    while (track.synced < revision) {
+      const result = await (this.#underWay.get(track) ?? this.#start(track));
+      if (result.kind !== 'ok') return result;
+    }
+    return COMMITTED;
+  }
+
+  /** Everything that is behind; what fails stays so. Resolves after `limitMs` at the latest. */
+  async close(limitMs: number): Promise<void> {
+    this.#cancel();
+    let cancelLimit: () => void = () => undefined;
+    const limit = new Promise<void>((resolve) => {
+      cancelLimit = this.#o.clock.after(limitMs, resolve);
+    });
+    const all = Promise.allSettled(Array.from(this.#behind.values(), (track) => this.sync(track)));
+    await Promise.race([all, limit]);
+    cancelLimit();
+    const left = [...this.#behind.keys()];
+    if (left.length > 0)
+      this.#o.log('error', `closed while Postgres lacks the last changes of ${left.length} workers; Redis has them`, {
+        workers: left.slice(0, 10),
+      });
+  }
+
+  #start(track: SyncTrack): Promise<CommitResult> {
+    const run = this.#write(track).finally(() => this.#underWay.delete(track));
+    this.#underWay.set(track, run);
+    return run;
+  }
+
+  async #write(track: SyncTrack): Promise<CommitResult> {
+    const step = track.take();
+    let result: CommitResult;
+    try {
+      result = await this.#o.durable.advance(step, true);
+    } catch (thrown) {
+      track.failed();
+      this.#onFailure(thrown);
+      throw thrown;
+    }
+    this.#onAnswer();
+    if (result.kind !== 'ok') {
+      track.failed();
+      track.refused = result;
+      return result;
+    }
+    track.landed(step, this.#o.clock.monoMs());
+    if (this.#behind.get(track.worker) === track) {
+      this.#behind.delete(track.worker);
+      if (track.behindSince !== null) this.#behind.set(track.worker, track);
+    }
+    return result;
+  }
+
+  #onAnswer(): void {
+    if (this.#reason !== null) this.#o.log('info', 'Postgres answers again; checkpoints go on');
+    this.#failures = 0;
+    this.#reason = null;
+    this.#retryAt = 0;
+  }
+
+  #onFailure(thrown: unknown): void {
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    if (this.#reason === null) this.#o.log('warn', `a checkpoint failed and is tried again: ${reason}`);
+    this.#reason = reason;
+    const pause = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)] ?? 0;
+    this.#failures += 1;
+    this.#retryAt = this.#o.clock.monoMs() + pause;
+  }
+
+  #arm(): void {
+    const pause = Math.max(LOOK_MS_MIN, this.#o.checkpointMs / LOOKS_PER_INTERVAL);
+    this.#cancel = this.#o.clock.after(pause, () => {
+      this.#arm();
+      this.#look();
+    });
+  }
+
+  #look(): void {
+    const now = this.#o.clock.monoMs();
+    this.#characters = 0;
+    for (const { characters } of this.#behind.values()) this.#characters += characters;
+    if (now < this.#retryAt) return;
+    for (const track of this.#behind.values()) {
+      if (!this.full && now - (track.behindSince ?? now) < this.#o.checkpointMs) break;
+      // A refused one waits for its worker's next commit, which is told.
+      if (track.refused !== null || this.#underWay.has(track)) continue;
+      this.#start(track).catch(() => undefined);
+      if (this.#reason !== null) return;
+    }
+  }
+}

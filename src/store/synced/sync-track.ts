@@ -1,0 +1,88 @@
+/**
+ * What Redis has acknowledged of one worker under one epoch, and Postgres may not have yet: the last version, and every key that
+ * changed since the last one that is in both. Together with Postgres it always is the whole state.
+ */
+import type { Commit, CommitResult, StateChange } from '../contracts.ts';
+import type { Advance } from '../postgres/commit-statement.ts';
+
+export type Version = Pick<Advance, 'revision' | 'commitId' | 'head'> & { readonly checksum?: string | undefined };
+
+export class SyncTrack {
+  readonly worker: string;
+  readonly epoch: bigint;
+  /** The revision that Postgres has. */
+  synced: bigint;
+  /** Monotonic: since when Postgres lacks something; null where it lacks nothing. */
+  behindSince: number | null = null;
+  /** Found out by a checkpoint, and told to whoever commits next. */
+  refused: CommitResult | null = null;
+  #latest: Version;
+  #dirty = new Map<string, string | null>();
+  #characters = 0;
+  #flying: Map<string, string | null> | null = null;
+
+  constructor(worker: string, epoch: bigint, both: Version) {
+    this.worker = worker;
+    this.epoch = epoch;
+    this.synced = both.revision;
+    this.#latest = both;
+  }
+
+  /** The version that Redis has, as far as it is known. */
+  get latest(): Version {
+    return this.#latest;
+  }
+
+  /** Of all keys that Postgres lacks. */
+  get characters(): number {
+    return this.#characters;
+  }
+
+  /** Redis has acknowledged it; once more for a repetition. */
+  note(commit: Commit, nowMs: number): void {
+    if (commit.revision <= this.#latest.revision) return;
+    const { revision, commitId, head, checksum, changes } = commit;
+    this.#latest = { revision, commitId, head, checksum };
+    for (const { key, json } of changes) this.#put(this.#dirty, key, json);
+    this.behindSince ??= nowMs;
+  }
+
+  /** Everything that Postgres lacks, as one step; {@link landed} or {@link failed} follows. */
+  take(): Advance {
+    const { revision, commitId, head, checksum } = this.#latest;
+    const changes: StateChange[] = Array.from(this.#dirty, ([key, json]) => ({ key, json }));
+    this.#flying = this.#dirty;
+    this.#dirty = new Map();
+    const sum = checksum === undefined ? {} : { checksum };
+    const { worker, epoch, synced: base } = this;
+    return { worker, epoch, base, revision, commitId, head, changes, ...sum };
+  }
+
+  landed(step: Advance, nowMs: number): void {
+    this.synced = step.revision;
+    for (const [key, json] of this.#flying ?? []) this.#characters -= sizeOf(key, json);
+    this.#flying = null;
+    this.behindSince = this.#latest.revision > step.revision ? nowMs : null;
+  }
+
+  failed(): void {
+    const newer = this.#dirty;
+    this.#dirty = this.#flying ?? new Map();
+    this.#flying = null;
+    for (const [key, json] of newer) {
+      this.#characters -= sizeOf(key, json);
+      this.#put(this.#dirty, key, json);
+    }
+  }
+
+  #put(into: Map<string, string | null>, key: string, json: string | null): void {
+    const before = into.get(key);
+    if (before !== undefined) this.#characters -= sizeOf(key, before);
+    // Behind the others again: the order is that of the last writes.
+    into.delete(key);
+    into.set(key, json);
+    this.#characters += sizeOf(key, json);
+  }
+}
+
+const sizeOf = (key: string, json: string | null): number => key.length + (json?.length ?? 0);

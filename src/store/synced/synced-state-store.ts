@@ -1,0 +1,287 @@
+/**
+ * Redis in front of Postgres. A commit is decided by Redis, which is fast and fenced; Postgres gets it by checkpoint, or before
+ * the acknowledgement where `ack` or the commit itself asks for that. Whoever claims a worker compares both copies and
+ * brings the older one up to the newer before anything ticks. Postgres grants the epochs, so it comes first in a claim, a
+ * replacement and a removal.
+ */
+import type { Clock } from '../../core/clock.ts';
+import { RuntimeError } from '../../core/errors.ts';
+import { MiB } from '../../core/limits.ts';
+import { COMMITTED } from '../commit-rule.ts';
+import type {
+  Claimed,
+  Commit,
+  CommitResult,
+  Replacement,
+  StateStore,
+  StoredCopy,
+  StoredWorker,
+  StoreLag,
+  WorkerId,
+} from '../contracts.ts';
+import type { PostgresStateStore } from '../postgres/postgres-state-store.ts';
+import type { RedisStateStore } from '../redis/redis-state-store.ts';
+import { Checkpointer, type CheckpointerOptions } from './checkpointer.ts';
+import { changesBetween, compareVersions, decideCopy, isIntact } from './decide-copy.ts';
+import { SyncTrack } from './sync-track.ts';
+import { WorkerTurns } from './worker-turns.ts';
+
+/** Which store has to have a commit before it is acknowledged. */
+export type Ack = 'redis' | 'postgres';
+
+export interface SyncedOptions {
+  readonly hot: RedisStateStore;
+  readonly durable: PostgresStateStore;
+  readonly clock: Clock;
+  readonly ack: Ack;
+  /** How long Postgres may lack what was acknowledged while it answers. */
+  readonly checkpointMs: number;
+  /** And while it does not: after that nothing is acknowledged until it does. */
+  readonly unsyncedMs: number;
+  readonly log: CheckpointerOptions['log'];
+}
+
+/** Of keys and values that wait for Postgres, in this process's memory. */
+const UNSYNCED_CHARACTERS_MAX = 256 * MiB;
+const CLOSE_MS_MAX = 10_000;
+
+export class SyncedStateStore implements StateStore {
+  readonly #o: SyncedOptions;
+  readonly #tracks = new Map<WorkerId, SyncTrack>();
+  readonly #turns = new WorkerTurns();
+  readonly #checkpoints: Checkpointer;
+  #closed: Promise<void> | null = null;
+  #open = 0;
+  #onIdle: (() => void) | null = null;
+
+  constructor(options: SyncedOptions) {
+    this.#o = options;
+    const { durable, clock, checkpointMs, log } = options;
+    this.#checkpoints = new Checkpointer({
+      durable,
+      clock,
+      checkpointMs,
+      charactersMax: UNSYNCED_CHARACTERS_MAX,
+      log,
+    });
+  }
+
+  commit(commit: Commit): Promise<CommitResult> {
+    return this.#entered(() => this.#turns.commit(commit.worker, () => this.#commit(commit)));
+  }
+
+  replace(replacement: Replacement): Promise<CommitResult> {
+    return this.#alone(replacement.worker, () => this.#replace(replacement));
+  }
+
+  claim(worker: WorkerId): Promise<Claimed> {
+    return this.#alone(worker, () => this.#claim(worker));
+  }
+
+  read(worker: WorkerId): Promise<Claimed | null> {
+    return this.#alone(worker, () => this.#read(worker));
+  }
+
+  remove(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
+    return this.#alone(worker, async () => {
+      const removed = await this.#o.durable.remove(worker, epoch);
+      if (removed.kind !== 'ok') return removed;
+      this.#drop(worker);
+      // What Redis refuses here belongs to a later owner of the name.
+      await this.#o.hot.forget(worker, epoch);
+      return removed;
+    });
+  }
+
+  /** As Postgres has them, where they are not claimed here: after a crash those may be as old as the last checkpoint. */
+  list(): Promise<readonly StoredWorker[]> {
+    return this.#entered(async () =>
+      (await this.#o.durable.list()).map((stored) => {
+        const track = this.#tracks.get(stored.worker);
+        if (track === undefined || track.epoch !== stored.epoch) return stored;
+        const { revision, head } = track.latest;
+        return revision > stored.revision ? { ...stored, revision, head } : stored;
+      }),
+    );
+  }
+
+  lag(): StoreLag | null {
+    return this.#checkpoints.lag();
+  }
+
+  /** Both copies as they are, for whoever has to compare them; null for one that is not there. */
+  async copies(worker: WorkerId): Promise<{ readonly redis: StoredCopy | null; readonly postgres: StoredCopy | null }> {
+    const [redis, postgres] = await Promise.all([this.#o.hot.read(worker), this.#o.durable.read(worker)]);
+    return { redis, postgres };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#finish();
+    return this.#closed;
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#open > 0)
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    await this.#checkpoints.close(CLOSE_MS_MAX);
+    await Promise.all([this.#o.hot.close(), this.#o.durable.close()]);
+  }
+
+  #alone<T>(worker: WorkerId, work: () => Promise<T>): Promise<T> {
+    return this.#entered(() => this.#turns.alone(worker, work));
+  }
+
+  /** Counts what is under way, which a close waits for. */
+  async #entered<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed !== null) throw unavailable('it is closed');
+    this.#open += 1;
+    try {
+      return await work();
+    } finally {
+      this.#open -= 1;
+      if (this.#open === 0) this.#onIdle?.();
+    }
+  }
+
+  async #commit(commit: Commit): Promise<CommitResult> {
+    const track = this.#tracks.get(commit.worker);
+    if (track?.epoch === commit.epoch && track.refused !== null) return track.refused;
+    const behindMs = this.#checkpoints.behindMs;
+    if (behindMs > this.#o.unsyncedMs) throw behindTooLong(behindMs, this.#o.unsyncedMs);
+    if (this.#checkpoints.full) throw unavailable('as much as may waits for Postgres');
+    const result = await this.#o.hot.commit(commit);
+    if (result.kind !== 'ok') return result;
+    // A claim meanwhile: it has read what was just written, and what comes next of this owner is refused.
+    if (track === undefined || track !== this.#tracks.get(commit.worker) || track.epoch !== commit.epoch) return result;
+    track.note(commit, this.#o.clock.monoMs());
+    if (track.behindSince !== null) this.#checkpoints.note(track);
+    return this.#o.ack === 'postgres' || commit.durable === true ? this.#checkpoints.sync(track) : result;
+  }
+
+  async #replace(replacement: Replacement): Promise<CommitResult> {
+    const { hot, durable } = this.#o;
+    const stored = await durable.replace(replacement);
+    if (stored.kind !== 'ok') return stored;
+    const shown = await hot.replace(replacement);
+    if (shown.kind !== 'ok') return shown;
+    this.#track(replacement.worker, replacement.epoch, replacement);
+    return COMMITTED;
+  }
+
+  async #claim(worker: WorkerId): Promise<StoredCopy> {
+    const { hot, durable } = this.#o;
+    const postgres = await durable.claim(worker);
+    const { epoch } = postgres;
+    const redis = await hot.raise(worker, epoch);
+    if (redis !== null && 'newerEpoch' in redis) throw await this.#newerFence(worker, epoch, redis.newerEpoch);
+    const decision = decideCopy(postgres, redis);
+    let right = postgres;
+    switch (decision.kind) {
+      case 'same':
+        break;
+      case 'postgres':
+        this.#tellRepair(worker, 'Redis', redis, decision.damaged);
+        mustBe(worker, await hot.repair(worker, postgres));
+        break;
+      case 'redis':
+        right = { ...(redis as StoredCopy), epoch };
+        this.#tellRepair(worker, 'Postgres', postgres, decision.damaged);
+        mustBe(worker, await this.#bringUp(worker, postgres, right));
+        break;
+      case 'conflict':
+        throw new RuntimeError(
+          'STATE_CONFLICT',
+          `Redis and Postgres disagree on the state of worker ${worker}: ${decision.why}. Look with \`runtime state diff ${worker}\`, then \`runtime state resolve ${worker} --take redis\` or \`--take postgres\`.`,
+        );
+      case 'corrupt':
+        throw new RuntimeError(
+          'STATE_CORRUPT',
+          `The state of worker ${worker} matches its checksum neither in Redis nor in Postgres. Restore it from a backup with \`runtime state import ${worker}\`.`,
+        );
+    }
+    this.#track(worker, epoch, versionOf(right));
+    return right;
+  }
+
+  async #read(worker: WorkerId): Promise<StoredCopy | null> {
+    const { hot, durable } = this.#o;
+    const track = this.#tracks.get(worker);
+    const redis = await hot.read(worker);
+    if (track === undefined) {
+      const postgres = await durable.read(worker);
+      if (postgres === null || redis === null || !isIntact(redis)) return postgres;
+      return compareVersions(redis, postgres) > 0 ? redis : postgres;
+    }
+    const { latest, epoch } = track;
+    if (redis !== null && redis.epoch === epoch && redis.revision >= latest.revision && isIntact(redis)) return redis;
+    if (redis !== null && redis.epoch > epoch) return redis;
+    // Redis was emptied, put back or damaged. What it had acknowledged is here and in Postgres.
+    const synced = await this.#checkpoints.sync(track);
+    const postgres = await durable.read(worker);
+    if (synced.kind !== 'ok' || postgres === null || postgres.epoch !== epoch) return postgres ?? redis;
+    if (postgres.revision !== track.latest.revision || !isIntact(postgres)) return postgres;
+    this.#tellRepair(worker, 'Redis', redis, redis !== null && !isIntact(redis));
+    const repaired = await hot.repair(worker, postgres);
+    return repaired.kind === 'ok' ? postgres : this.#o.hot.read(worker);
+  }
+
+  /** Only what differs is written. */
+  #bringUp(worker: WorkerId, postgres: StoredCopy, right: StoredCopy): Promise<CommitResult> {
+    const { epoch, writtenEpoch, revision, commitId, head, checksum, entries } = right;
+    const changes = changesBetween(postgres.entries, entries);
+    const version = { epoch, writtenEpoch, base: postgres.revision, revision, commitId: commitId ?? '' };
+    const sum = checksum === undefined ? {} : { checksum };
+    return this.#o.durable.advance({ worker, ...version, head: head ?? '', changes, ...sum }, true);
+  }
+
+  /** Redis knows an owner above the one that Postgres has just granted. */
+  async #newerFence(worker: WorkerId, epoch: bigint, newer: bigint): Promise<RuntimeError> {
+    const now = await this.#o.durable.read(worker);
+    if (now !== null && now.epoch > epoch)
+      return new RuntimeError('FENCED', `Worker ${worker} was claimed by another owner (epoch ${now.epoch}).`);
+    return new RuntimeError(
+      'STATE_CONFLICT',
+      `Redis knows owner ${newer} of worker ${worker}, Postgres only ${epoch}: Postgres was put back to an earlier time. Look with \`runtime state diff ${worker}\`, then \`runtime state resolve ${worker} --take redis\` or \`--take postgres\`.`,
+    );
+  }
+
+  #track(worker: WorkerId, epoch: bigint, both: SyncTrack['latest']): void {
+    this.#drop(worker);
+    this.#tracks.set(worker, new SyncTrack(worker, epoch, both));
+  }
+
+  #drop(worker: WorkerId): void {
+    const track = this.#tracks.get(worker);
+    if (track !== undefined) this.#checkpoints.drop(track);
+    this.#tracks.delete(worker);
+  }
+
+  /** Nothing was lost by it, but somebody should know. A copy that merely is behind is the ordinary case after a crash. */
+  #tellRepair(worker: WorkerId, which: 'Redis' | 'Postgres', found: StoredCopy | null, damaged: boolean): void {
+    if (!damaged && which === 'Postgres') return;
+    if (!damaged && found === null) return;
+    const how = damaged ? 'did not match its checksum' : `was older (revision ${found?.revision})`;
+    this.#o.log('warn', `the copy of worker ${worker} in ${which} ${how} and was written again`, { worker });
+  }
+}
+
+function versionOf({ revision, commitId, head, checksum }: StoredCopy): SyncTrack['latest'] {
+  return { revision, commitId: commitId ?? '', head: head ?? '', checksum };
+}
+
+/** A repair by whoever has just claimed the worker fails only where somebody else claims it in the same moment. */
+function mustBe(worker: WorkerId, result: CommitResult): void {
+  if (result.kind !== 'ok')
+    throw new RuntimeError('FENCED', `Worker ${worker} was claimed by another owner while its copies were compared.`);
+}
+
+function unavailable(reason: string): RuntimeError {
+  return new RuntimeError('STORE_UNAVAILABLE', `the state store cannot answer: ${reason}`);
+}
+
+function behindTooLong(behindMs: number, unsyncedMs: number): RuntimeError {
+  const [behind, most] = [Math.round(behindMs / 1_000), unsyncedMs / 1_000];
+  return unavailable(`Postgres lacks what was acknowledged ${behind} s ago, and state.unsyncedMax is ${most} s`);
+}
