@@ -42,41 +42,62 @@ export interface EmbeddedStores {
 }
 
 /** Rejects with DATA_LOCKED, naming the node that uses the folder, or with DATA_UNUSABLE, saying what to do. */
-export async function openEmbeddedStores({ dataDir, retention, log }: EmbeddedOptions): Promise<EmbeddedStores> {
+export function openEmbeddedStores(options: EmbeddedOptions): Promise<EmbeddedStores> {
+  return openFolder(options, async (cleanup) => {
+    const state = await openState(options, cleanup);
+    return { state, records: await openRecords(options, cleanup) };
+  });
+}
+
+/** The records alone, where the state is kept elsewhere. The folder is locked all the same, and the errors are the same. */
+export function openEmbeddedRecords(options: EmbeddedOptions): Promise<Omit<EmbeddedStores, 'state'>> {
+  return openFolder(options, async (cleanup) => ({ records: await openRecords(options, cleanup) }));
+}
+
+async function openFolder<Stores>(
+  { dataDir }: EmbeddedOptions,
+  open: (cleanup: CleanupStack) => Promise<Stores>,
+): Promise<Stores & Pick<EmbeddedStores, 'close'>> {
   createFolder(dataDir);
   const cleanup = new CleanupStack();
   try {
     const lock = lockFolder(dataDir);
     cleanup.push('the lock of the data folder', () => lock.release());
-    const stateFile = join(dataDir, 'state.db');
-    const state = await EmbeddedStateStore.open({ spawn: () => spawn('state-thread', { file: stateFile }), log });
-    cleanup.push('the state store', () => state.close());
-    const diskBytes = retention?.diskBytes ?? RECORDS_BYTES_DEFAULT;
-    const recordOptions: RecordDatabaseOptions = {
-      file: join(dataDir, 'records.db'),
-      ticksPerWorker: retention?.ticksPerWorker ?? 1_000,
-      failedTickDays: retention?.failedTickDays ?? 30,
-      keptPerWorker: 10_000,
-      foldRows: foldRowsWithin(diskBytes),
-      logBytes: retention?.logBytes ?? 256 * MiB,
-      logDays: retention?.logDays ?? 30,
-      diskBytes,
-    };
-    const records = await EmbeddedRecordStore.open({ spawn: () => spawn('record-thread', recordOptions), log });
-    cleanup.push('the record store', () => records.close());
+    const stores = await open(cleanup);
     let closed: Promise<void> | undefined;
-    return {
-      state,
-      records,
-      close: () => {
-        closed ??= cleanup.closeAll();
-        return closed;
-      },
+    const close = (): Promise<void> => {
+      closed ??= cleanup.closeAll();
+      return closed;
     };
+    return { ...stores, close };
   } catch (thrown) {
     await cleanup.closeAll();
     throw thrown;
   }
+}
+
+async function openState({ dataDir, log }: EmbeddedOptions, cleanup: CleanupStack): Promise<StateStore> {
+  const file = join(dataDir, 'state.db');
+  const state = await EmbeddedStateStore.open({ spawn: () => spawn('state-thread', { file }), log });
+  cleanup.push('the state store', () => state.close());
+  return state;
+}
+
+async function openRecords({ dataDir, retention, log }: EmbeddedOptions, cleanup: CleanupStack): Promise<RecordStore> {
+  const diskBytes = retention?.diskBytes ?? RECORDS_BYTES_DEFAULT;
+  const recordOptions: RecordDatabaseOptions = {
+    file: join(dataDir, 'records.db'),
+    ticksPerWorker: retention?.ticksPerWorker ?? 1_000,
+    failedTickDays: retention?.failedTickDays ?? 30,
+    keptPerWorker: 10_000,
+    foldRows: foldRowsWithin(diskBytes),
+    logBytes: retention?.logBytes ?? 256 * MiB,
+    logDays: retention?.logDays ?? 30,
+    diskBytes,
+  };
+  const records = await EmbeddedRecordStore.open({ spawn: () => spawn('record-thread', recordOptions), log });
+  cleanup.push('the record store', () => records.close());
+  return records;
 }
 
 function createFolder(dataDir: string): void {

@@ -29,9 +29,9 @@ export interface PostgresOptions {
 export const SCHEMA_DEFAULT = 'tick_runtime';
 const POOL_DEFAULT = 8;
 const CONNECT_MS_MAX = 5_000;
-/** The server gives up first, so that what it did is known where it can be. */
-const SERVER_STATEMENT_MS_MAX = 8_000;
-export const STATEMENT_MS_MAX = 10_000;
+/** Of the limit on this side: the server gives up first, so that what it did is known where it can be. */
+const SERVER_SHARE = 0.8;
+const STATEMENT_MS_MAX = 10_000;
 /** 13.0 */
 const VERSION_MIN = 130_000;
 
@@ -43,16 +43,20 @@ export class PostgresPool {
   readonly where: string;
   readonly size: number;
   readonly #pool: pg.Pool;
+  readonly #statementMs: number;
+  readonly #prepared = new WeakSet<pg.PoolClient>();
   #closed: Promise<void> | null = null;
 
-  constructor(options: PostgresOptions, log: PoolLog) {
+  /** `statementMs`: the limit of each statement, and of a connection attempt where it is shorter than that. */
+  constructor(options: PostgresOptions, log: PoolLog, statementMs = STATEMENT_MS_MAX) {
+    this.#statementMs = statementMs;
     this.schema = options.schema ?? SCHEMA_DEFAULT;
     this.size = options.pool ?? POOL_DEFAULT;
     this.where = placeOf(options.url);
     this.#pool = new pg.Pool({
       connectionString: options.url,
       max: this.size,
-      connectionTimeoutMillis: CONNECT_MS_MAX,
+      connectionTimeoutMillis: Math.min(CONNECT_MS_MAX, statementMs),
       idleTimeoutMillis: 30_000,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
@@ -134,8 +138,8 @@ export class PostgresPool {
     const client = await this.#pool.connect();
     let broken = true;
     try {
-      await prepareSession(client);
-      const result = await within(STATEMENT_MS_MAX, work(client));
+      await this.#prepare(client);
+      const result = await within(this.#statementMs, work(client));
       broken = false;
       return result;
     } catch (thrown) {
@@ -145,16 +149,14 @@ export class PostgresPool {
       client.release(broken);
     }
   }
-}
 
-const prepared = new WeakSet<object>();
-
-async function prepareSession(client: pg.PoolClient): Promise<void> {
-  if (prepared.has(client)) return;
-  // A node that stands still in the middle of a transaction must not hold its locks for ever.
-  const settings = `SET statement_timeout = ${SERVER_STATEMENT_MS_MAX}; SET idle_in_transaction_session_timeout = ${STATEMENT_MS_MAX}; SET synchronous_commit = on`;
-  await within(STATEMENT_MS_MAX, client.query(settings));
-  prepared.add(client);
+  async #prepare(client: pg.PoolClient): Promise<void> {
+    if (this.#prepared.has(client)) return;
+    const limits = `SET statement_timeout = ${Math.ceil(this.#statementMs * SERVER_SHARE)}; SET idle_in_transaction_session_timeout = ${this.#statementMs}`;
+    // A node that stands still in the middle of a transaction must not hold its locks for ever; an acknowledged commit is on the disk.
+    await within(this.#statementMs, client.query(`${limits}; SET synchronous_commit = on`));
+    this.#prepared.add(client);
+  }
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {

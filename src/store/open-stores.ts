@@ -1,0 +1,193 @@
+/**
+ * The set-ups: everything in the data folder; state in Postgres; state in Redis in front of Postgres. Redis alone is none: it can
+ * lose what it has acknowledged. Ticks and logs always are in the data folder.
+ */
+import { CleanupStack } from '../core/cleanup.ts';
+import type { Clock } from '../core/clock.ts';
+import { RuntimeError } from '../core/errors.ts';
+import type { RecordStore, StateStore } from './contracts.ts';
+import { type EmbeddedOptions, openEmbeddedRecords, openEmbeddedStores } from './embedded/open.ts';
+import { LeasedStateStore } from './leased-state-store.ts';
+import type { NodeInfo, Placement } from './placement.ts';
+import { PostgresLease } from './postgres/lease.ts';
+import { migrate, pendingMigrations } from './postgres/migrations.ts';
+import { type PostgresOptions, PostgresPool } from './postgres/postgres-pool.ts';
+import { PostgresStateStore } from './postgres/postgres-state-store.ts';
+import { checkRedis } from './redis/redis-checks.ts';
+import { RedisClient, type RedisSettings } from './redis/redis-client.ts';
+import { RedisStateStore } from './redis/redis-state-store.ts';
+import { type Ack, SyncedStateStore } from './synced/synced-state-store.ts';
+
+/** Durations in ms. */
+export interface StoreSettings {
+  readonly postgres?: PostgresOptions & {
+    /** Default true: tables are made and brought up to date when the engine starts. */
+    readonly migrate?: boolean;
+  };
+  readonly redis?: RedisSettings;
+  readonly state?: {
+    /** What must have a commit before it is acknowledged. Default `redis` where there is one. */
+    readonly ack?: Ack;
+    /** How long Postgres may lack what Redis has while both answer. Default 5,000. */
+    readonly checkpointMs?: number;
+    /** And while Postgres does not: after that workers pause. Default 60,000. */
+    readonly unsyncedMs?: number;
+  };
+  readonly placement?: {
+    /** Nodes of one group stand by for each other. Default `default`. */
+    readonly group?: string;
+    /** How long after its last word a node counts as dead. Default 15,000. */
+    readonly leaseMs?: number;
+  };
+}
+
+export interface StoresOptions extends StoreSettings, EmbeddedOptions {
+  readonly clock: Clock;
+  readonly node: NodeInfo;
+  /** Ends the wait for the lease. */
+  readonly signal: AbortSignal;
+  /** Another node owns the group; null where it is not known which. Called once per owner. */
+  readonly onStandby: (owner: NodeInfo | null) => void;
+}
+
+export type StoreKind = 'embedded' | 'postgres' | 'redis+postgres';
+
+export interface OpenStores {
+  readonly kind: StoreKind;
+  readonly state: StateStore;
+  readonly records: RecordStore;
+  /** Null where the lock of the data folder is all there is. */
+  readonly placement: Placement | null;
+  /** Why nothing may be acknowledged or sent now; null while it may. */
+  readonly obstacle: () => string | null;
+  close(): Promise<void>;
+}
+
+const CHECKPOINT_MS = 5_000;
+const UNSYNCED_MS = 60_000;
+const LEASE_MS = 15_000;
+/** A lease of 15 s has three attempts. */
+const LEASE_STATEMENT_MS_MAX = 3_000;
+
+/** @throws RuntimeError CONFIG_INVALID, STORE_UNAVAILABLE, STORE_UNUSABLE, DATA_LOCKED, DATA_UNUSABLE, STOPPED */
+export async function openStores(options: StoresOptions): Promise<OpenStores> {
+  const { postgres, redis } = options;
+  if (postgres === undefined && redis !== undefined)
+    throw new RuntimeError(
+      'CONFIG_INVALID',
+      'redis needs postgres beside it: Redis alone can lose what it has acknowledged (an emptied or failed-over server, a lost disk). Add postgres.url, or take redis out to keep state in the data folder.',
+    );
+  if (postgres !== undefined) return openServers({ ...options, postgres });
+  if (options.state?.ack !== undefined || options.placement !== undefined)
+    throw new RuntimeError('CONFIG_INVALID', 'state.ack and placement have a meaning only with postgres.');
+  const embedded = await openEmbeddedStores(options);
+  return { ...embedded, kind: 'embedded', placement: null, obstacle: () => null };
+}
+
+async function openServers(
+  options: StoresOptions & { readonly postgres: NonNullable<StoreSettings['postgres']> },
+): Promise<OpenStores> {
+  const { postgres, redis, log, clock } = options;
+  const ack = options.state?.ack ?? (redis === undefined ? 'postgres' : 'redis');
+  if (redis === undefined && ack === 'redis')
+    throw new RuntimeError('CONFIG_INVALID', 'state.ack: redis needs a redis.url.');
+  const cleanup = new CleanupStack();
+  try {
+    const folder = await openEmbeddedRecords(options);
+    cleanup.push('the records', () => folder.close());
+    const pool = await openPool(postgres, log);
+    cleanup.push('the connections to Postgres', () => pool.close());
+    const client = redis === undefined ? null : await openRedis(redis, log);
+    if (client !== null) cleanup.push('the connection to Redis', () => client.close());
+
+    const lease = openLease(options);
+    cleanup.push('the connection of the lease', () => lease.pool.close());
+    await lease.placement.acquire(options.signal, options.onStandby);
+    cleanup.push('the lease', () => lease.placement.release());
+
+    const durable = new PostgresStateStore({ pool, lease: lease.placement });
+    const inner =
+      client === null
+        ? durable
+        : new SyncedStateStore({
+            hot: new RedisStateStore(client),
+            durable,
+            clock,
+            ack,
+            checkpointMs: options.state?.checkpointMs ?? CHECKPOINT_MS,
+            unsyncedMs: options.state?.unsyncedMs ?? UNSYNCED_MS,
+            log,
+          });
+    const obstacle = (): string | null => obstacleOf(lease.placement, ack);
+    const state = new LeasedStateStore(inner, obstacle);
+    cleanup.push('the state store', () => state.close());
+    const kind = client === null ? 'postgres' : 'redis+postgres';
+    const close = (): Promise<void> => cleanup.closeAll();
+    return { kind, state, records: folder.records, placement: lease.placement, obstacle, close };
+  } catch (thrown) {
+    await cleanup.closeAll();
+    throw thrown;
+  }
+}
+
+/** Connected, of a version that will do, with all tables. */
+export async function openPool(
+  postgres: NonNullable<StoreSettings['postgres']>,
+  log: StoresOptions['log'],
+): Promise<PostgresPool> {
+  const pool = new PostgresPool(postgres, log);
+  try {
+    await pool.check();
+    if (postgres.migrate !== false) {
+      const { applied } = await migrate(pool);
+      if (applied.length > 0) log('info', `tables in Postgres were brought up to date: ${applied.join(', ')}`);
+      return pool;
+    }
+    const missing = await pendingMigrations(pool);
+    if (missing.length === 0) return pool;
+    throw new RuntimeError(
+      'STORE_UNUSABLE',
+      `Postgres at ${pool.where} lacks ${missing.join(', ')}, and postgres.migrate is false. Run \`runtime migrate\`.`,
+    );
+  } catch (thrown) {
+    await pool.close();
+    throw thrown;
+  }
+}
+
+async function openRedis(settings: RedisSettings, log: StoresOptions['log']): Promise<RedisClient> {
+  const client = await RedisClient.open(settings, log);
+  try {
+    for (const warning of await checkRedis(client)) log('warn', warning);
+    return client;
+  } catch (thrown) {
+    client.close();
+    throw thrown;
+  }
+}
+
+function openLease({ postgres, placement, clock, node, log }: StoresOptions): {
+  readonly pool: PostgresPool;
+  readonly placement: PostgresLease;
+} {
+  if (postgres === undefined) throw new RuntimeError('INTERNAL', 'a lease needs Postgres');
+  const ttlMs = placement?.leaseMs ?? LEASE_MS;
+  const statementMs = Math.min(LEASE_STATEMENT_MS_MAX, ttlMs / 4);
+  const pool = new PostgresPool({ ...postgres, pool: 1 }, log, statementMs);
+  const group = placement?.group ?? 'default';
+  return { pool, placement: new PostgresLease({ pool, clock, group, self: node, ttlMs, log }) };
+}
+
+function obstacleOf(placement: Placement, ack: Ack): string | null {
+  switch (placement.state) {
+    case 'held':
+      return null;
+    case 'cut-off':
+      // Every commit asks Redis, which refuses it as soon as another node has claimed the worker.
+      return ack === 'redis' ? null : 'the lease of this node ran out, and Postgres cannot be reached';
+    case 'unsure':
+      return 'the lease of this node ran out while it stood still, and is being renewed';
+    case 'lost':
+      return 'another node owns the workers';
+  }
+}
