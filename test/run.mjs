@@ -1,13 +1,15 @@
 /**
  * `npm test`: type checks, formatting, lint, tests. Any Node from 20 on may start it; everything runs on the Node 26 that npm
- * installed. Nothing else is needed: this version has no external server (the stores are files). All kinds run even where an
- * earlier one failed, nothing is ever skipped in silence, and vitest's own closing lines come last.
+ * installed. Before anything else redis-server and Postgres are looked for and, where it can be done, installed: tests start
+ * servers of their own. All kinds run even where an earlier one failed, nothing is ever skipped in silence, and vitest's own
+ * closing lines come last.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ensureServers } from './servers.mjs';
 
 const NODE_MAJOR = 26;
 /** The same table as in bin/runtime.mjs and src/core/node-binary.ts. */
@@ -64,6 +66,9 @@ const KINDS = [
 
 const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout?.trim();
 console.log(`npm test on Node ${version ?? '(it cannot be started)'}, started by Node v${process.versions.node}`);
+
+const withoutServers = ensureServers();
+if (withoutServers !== undefined) fail(withoutServers);
 
 const failed = [];
 for (const [index, [title, file, args]] of KINDS.entries()) {

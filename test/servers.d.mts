@@ -1,0 +1,6 @@
+/** Path of redis-server; undefined where it is not installed. */
+export function findRedis(): string | undefined;
+/** Folder that holds initdb and postgres; undefined where there is none. */
+export function findPostgres(): string | undefined;
+/** Installs what is missing where it can; one line that says what to do where it cannot. */
+export function ensureServers(): string | undefined;
