@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     environment: 'node',
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/global-servers.ts'],
     pool: 'forks',
     // isolated-vm needs it: without it, an isolate can take its process down.
     execArgv: ['--no-node-snapshot'],
