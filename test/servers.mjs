@@ -153,7 +153,7 @@ function command(packages) {
   if (has('dnf')) return `sudo dnf install ${named('redis', 'postgresql-server')}`;
   if (has('apk')) return `sudo apk add ${named('redis', 'postgresql')}`;
   if (has('pacman')) return `sudo pacman -S ${named('redis', 'postgresql')}`;
-  return `install ${named('redis-server', 'postgresql')} (initdb and postgres) with the package manager of this system`;
+  return `install ${named('redis-server', 'Postgres (with initdb)')} with the package manager of this system`;
 }
 
 /** What is missing is installed. Returns undefined where all is there, or else one line that says what to do. */
