@@ -18,6 +18,14 @@ children() {
   done
 }
 
+# One that has ended, and that nobody has asked how, runs no more.
+running() {
+  kill -0 "$server" || return 1
+  [ -r "/proc/$server/stat" ] || return 0
+  read -r line <"/proc/$server/stat" || return 1
+  case ${line##*) } in Z*) return 1 ;; esac
+}
+
 while read -r said pid; do
   case $said in
     run) server=$pid ;;
@@ -30,7 +38,7 @@ if [ -n "$server" ]; then
   kill -CONT "$server" $(children)
   kill -"$signal" "$server"
   tries=0
-  while kill -0 "$server" && [ $tries -lt 20 ]; do
+  while running && [ $tries -lt 20 ]; do
     sleep 0.1
     tries=$((tries + 1))
   done
