@@ -116,7 +116,7 @@ describe('a Redis of the test', () => {
 describe('a Postgres of the test', () => {
   let server: PostgresServer;
   beforeAll(async () => {
-    server = await startPostgres();
+    server = await startPostgres({ inMemory: true });
   });
   afterAll(() => server.close());
 
@@ -156,7 +156,12 @@ describe('a Postgres of the test', () => {
 
   test('asks for the password that it was given, speaks TLS, and obeys settings', async () => {
     const ssl = createCertificate('localhost');
-    const guarded = await startPostgres({ password: "p@ss/'wörd", ssl, settings: { max_connections: '7' } });
+    const guarded = await startPostgres({
+      inMemory: true,
+      password: "p@ss/'wörd",
+      ssl,
+      settings: { max_connections: '7' },
+    });
     onTestFinished(() => guarded.close());
     const client = new Client({ connectionString: guarded.url, ssl: { ca: ssl.cert } });
     await client.connect();
@@ -171,7 +176,7 @@ describe('a Postgres of the test', () => {
   });
 
   test('that cannot start says so with the end of its log', async () => {
-    await expect(startPostgres({ settings: { no_such_setting: '1' } })).rejects.toThrow(
+    await expect(startPostgres({ inMemory: true, settings: { no_such_setting: '1' } })).rejects.toThrow(
       /postgres ended before it was ready; its log ends with[\s\S]*no_such_setting/,
     );
   });
