@@ -1,20 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { RedisClient } from '../../src/store/redis/redis-client.ts';
 import { RedisStateStore } from '../../src/store/redis/redis-state-store.ts';
+import { sharedRedis } from './servers.ts';
 import type { Implementation, StatePlace } from './store-places.ts';
-
-const URL = process.env['TEST_REDIS'] ?? 'redis://127.0.0.1:56379';
 
 export const redisState: Implementation<StatePlace> = {
   name: 'Redis',
   durable: true,
   async create() {
-    const prefix = `t-${randomBytes(6).toString('hex')}`;
-    const own = new Redis(URL);
+    const { url, prefix } = sharedRedis();
+    const own = new Redis(url);
     return {
       async open() {
-        const client = await RedisClient.open({ url: URL, prefix }, () => undefined);
+        const client = await RedisClient.open({ url, prefix }, () => undefined);
         const store = new RedisStateStore(client);
         const close = store.close.bind(store);
         store.close = async () => {
