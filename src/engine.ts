@@ -2,7 +2,7 @@
  * The only place where the parts are put together: opened in order, closed in reverse. What happens to a worker is in
  * worker-slot.ts, which worker there is in worker-registry.ts.
  */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createBuiltInAdapters } from '../adapters/index.ts';
 import type { LogLevel } from '../sandbox/protocol.ts';
@@ -13,10 +13,11 @@ import { RuntimeError } from './core/errors.ts';
 import { EventSource } from './core/events.ts';
 import { newId } from './core/ids.ts';
 import { MiB } from './core/limits.ts';
-import type { Runtime, RuntimeEvents, RuntimeOptions, RuntimeStatus, WorkerStatus } from './runtime.ts';
+import type { Runtime, RuntimeEvents, RuntimeOptions, RuntimeStatus, StoreStatus, WorkerStatus } from './runtime.ts';
 import { checkedWorld, checkListener, checkRuntimeOptions } from './runtime-options.ts';
-import type { LogRecord, MinuteRecord, RecordStore, StateStore, TickRecord } from './store/contracts.ts';
-import { openEmbeddedStores } from './store/embedded/open.ts';
+import type { LogRecord, MinuteRecord, TickRecord } from './store/contracts.ts';
+import { type OpenStores, openStores } from './store/open-stores.ts';
+import type { LeaseState } from './store/placement.ts';
 import { CellPool } from './supervisor/cell-pool.ts';
 import { createGuestSupply } from './supervisor/guest-supply.ts';
 import { Parking } from './supervisor/parking.ts';
@@ -34,11 +35,12 @@ const WORKERS_PER_CELL = { javascript: 1_000, python: 40 } as const;
 const SLOTS_PER_CORE = 2;
 
 interface Parts {
-  readonly records: RecordStore;
+  readonly stores: Stores;
   readonly registry: WorkerRegistry;
   readonly pool: CellPool;
-  readonly state: StateStore;
 }
+
+type Stores = Omit<OpenStores, 'kind' | 'close'> & { readonly kind: StoreStatus['kind'] };
 
 /** Creates an engine; nothing is opened before {@link Runtime.start}. @throws RuntimeError CONFIG_INVALID */
 export function createRuntime(options: RuntimeOptions): Runtime {
@@ -55,6 +57,8 @@ class Engine implements Runtime {
   #parts: Parts | null = null;
   #phase: 'new' | 'starting' | 'running' | 'stopping' | 'stopped' = 'new';
   #stopping: Promise<void> | null = null;
+  #starting: Promise<void> = Promise.resolve();
+  readonly #standby = new AbortController();
 
   constructor(options: RuntimeOptions) {
     // Cells run in another folder, so a relative path would mean another file there.
@@ -68,6 +72,11 @@ class Engine implements Runtime {
     if (this.#phase !== 'new')
       throw new RuntimeError('ILLEGAL_TRANSITION', 'An engine is started once; create another one.');
     this.#phase = 'starting';
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
     try {
       this.#parts = await this.#open();
       await this.#parts.registry.restore();
@@ -82,7 +91,8 @@ class Engine implements Runtime {
   async #open(): Promise<Parts> {
     const options = this.#options;
     this.#cleanup.push('the compiler', closeCompiler);
-    const { state, records } = await this.#openStores();
+    const stores = await this.#openStores();
+    const { state, records } = stores;
     const dispatcher = new Dispatcher([...createBuiltInAdapters(options), ...(options.adapters ?? [])]);
     this.#cleanup.push('the adapters', () => dispatcher.close());
     const supply = await createGuestSupply({ cacheDir: join(options.dataDir, 'cache'), log: this.#log });
@@ -114,6 +124,7 @@ class Engine implements Runtime {
       newId,
       phase: (worker, schedule) => spread.phase(worker, schedule),
       readState: (worker) => state.read(worker),
+      obstacle: stores.obstacle,
       mayPark: (self, recyclable, waitMs) => parking.mayPark(self, recyclable, waitMs, () => registry.residentPython),
       parkLeadMs: parking.leadMs,
       world: options.world === undefined ? null : checkedWorld(options.world),
@@ -138,19 +149,46 @@ class Engine implements Runtime {
       'the reconciler',
       startReconciler(this.#clock, () => registry.reconcile()),
     );
-    return { records, registry, pool, state };
+    stores.placement?.watch((lease, reason) => this.#onLease(lease, reason));
+    return { stores, registry, pool };
   }
 
-  async #openStores(): Promise<{ state: StateStore; records: RecordStore }> {
-    const { stateStore, recordStore, dataDir, retention } = this.#options;
-    if (stateStore !== undefined && recordStore !== undefined) return { state: stateStore, records: recordStore };
-    const embedded = await openEmbeddedStores({
-      dataDir,
-      ...(retention === undefined ? {} : { retention }),
+  async #openStores(): Promise<Stores> {
+    const { stateStore, recordStore } = this.#options;
+    const none = { placement: null, obstacle: () => null };
+    if (stateStore !== undefined && recordStore !== undefined)
+      return { kind: 'own', state: stateStore, records: recordStore, ...none };
+    const node = { node: newId(), host: hostname(), pid: process.pid };
+    const opened = await openStores({
+      ...this.#options,
+      clock: this.#clock,
       log: this.#log,
+      node,
+      signal: this.#standby.signal,
+      onStandby: (owner) => {
+        const who = owner === null ? 'another node' : `process ${owner.pid} on ${owner.host}`;
+        this.#events.emit('placement', { state: 'standby', reason: `${who} owns the workers`, owner });
+      },
     });
-    this.#cleanup.push('the embedded stores', () => embedded.close());
-    return { state: stateStore ?? embedded.state, records: recordStore ?? embedded.records };
+    this.#cleanup.push('the stores', () => opened.close());
+    if (opened.placement !== null)
+      this.#events.emit('placement', { state: 'held', reason: 'this node owns the workers', owner: node });
+    return {
+      ...opened,
+      kind: stateStore === undefined ? opened.kind : 'own',
+      state: stateStore ?? opened.state,
+      records: recordStore ?? opened.records,
+    };
+  }
+
+  /** What runs without a lease is cut: another node may run the same by now. */
+  #onLease(state: LeaseState, reason: string): void {
+    this.#log(state === 'held' ? 'info' : 'error', `placement: ${reason}`, { state });
+    this.#events.emit('placement', { state, reason, owner: null });
+    const parts = this.#parts;
+    if (parts === null || parts.stores.obstacle() === null) return;
+    if (state === 'lost') parts.registry.abandon(new RuntimeError('FENCED', `This node was stopped: ${reason}.`));
+    else parts.registry.cutRuns();
   }
 
   stop(options: { readonly graceMs?: number; readonly now?: boolean } = {}): Promise<void> {
@@ -160,12 +198,14 @@ class Engine implements Runtime {
   }
 
   async #stop(options: { readonly graceMs?: number; readonly now?: boolean }): Promise<void> {
+    this.#standby.abort();
+    await this.#starting.catch(() => undefined);
     const parts = this.#parts;
     this.#phase = 'stopping';
     if (parts !== null) {
       const grace = options.now === true ? 0 : (options.graceMs ?? STOP_GRACE_MS);
       await parts.registry.suspendAll(grace);
-      await parts.records.flush();
+      await parts.stores.records.flush();
     }
     await this.#cleanup.closeAll();
     this.#phase = 'stopped';
@@ -200,8 +240,13 @@ class Engine implements Runtime {
   }
 
   status(): RuntimeStatus {
-    const { registry, pool } = this.#running;
-    return { workers: registry.statuses(), cells: pool.status() };
+    const { registry, pool, stores } = this.#running;
+    const store = {
+      kind: stores.kind,
+      lag: stores.state.lag?.() ?? null,
+      lease: stores.placement?.state ?? null,
+    };
+    return { workers: registry.statuses(), cells: pool.status(), store };
   }
   worker(name: string): WorkerStatus {
     return this.#running.registry.status(parseWorkerId(name));
@@ -215,21 +260,21 @@ class Engine implements Runtime {
 
   async readState(name: string): Promise<Record<string, unknown>> {
     const id = parseWorkerId(name);
-    const stored = await this.#running.state.read(id);
+    const stored = await this.#running.stores.state.read(id);
     if (stored === null) throw new RuntimeError('WORKER_NOT_FOUND', `There is no worker ${id}.`);
     return Object.fromEntries(stored.entries.map(([key, json]) => [key, JSON.parse(json) as unknown]));
   }
   async ticks(name: string, limit = 100): Promise<readonly TickRecord[]> {
     const { worker } = this.#known(name);
-    return this.#running.records.ticks(worker, atLeastNone(limit));
+    return this.#running.stores.records.ticks(worker, atLeastNone(limit));
   }
   async minutes(name: string, limit = 100): Promise<readonly MinuteRecord[]> {
     const { worker } = this.#known(name);
-    return this.#running.records.minutes(worker, atLeastNone(limit));
+    return this.#running.stores.records.minutes(worker, atLeastNone(limit));
   }
   async logs(query: Parameters<Runtime['logs']>[0] = {}): Promise<readonly LogRecord[]> {
     const { name, limit = 100, minLevel } = query;
-    return this.#running.records.logs({
+    return this.#running.stores.records.logs({
       limit: atLeastNone(limit),
       ...(name === undefined ? {} : this.#known(name)),
       ...(minLevel === undefined ? {} : { minLevel }),

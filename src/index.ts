@@ -8,11 +8,17 @@ export type {
   CellOptions,
   CellStatus,
   HttpOptions,
+  PlacementOptions,
+  PostgresStoreOptions,
+  RedisStoreOptions,
   RetentionOptions,
   Runtime,
   RuntimeEvents,
   RuntimeOptions,
   RuntimeStatus,
+  StateOptions,
+  StoreStatus,
+  TlsOptions,
   WorkerOptions,
   WorkerPatch,
   WorkerStatus,
@@ -30,9 +36,11 @@ export type {
   StateChange,
   StateStore,
   StoredWorker,
+  StoreLag,
   TickOutcome,
   TickRecord,
 } from './store/contracts.ts';
+export type { LeaseState, NodeInfo } from './store/placement.ts';
 export type { WorkerState } from './supervisor/life.ts';
 export { compileWorker } from './workers/compile.ts';
 export type { CodeProblem, Schedule, SourceFile, WorkerSource } from './workers/definition.ts';

@@ -6,7 +6,15 @@ import type { Clock } from './core/clock.ts';
 import { RuntimeError } from './core/errors.ts';
 import { nearestName } from './core/nearest.ts';
 import { functionOf, numberIn, optionsOf, problemOf, withMethods } from './core/option-schema.ts';
-import { HOST_PORT_HELP, HOST_PORT_PATTERN, RANGES } from './core/ranges.ts';
+import {
+  HOST_PORT_HELP,
+  HOST_PORT_PATTERN,
+  PREFIX_HELP,
+  PREFIX_PATTERN,
+  RANGES,
+  SCHEMA_HELP,
+  SCHEMA_PATTERN,
+} from './core/ranges.ts';
 import type { RuntimeEvents, RuntimeOptions } from './runtime.ts';
 import type { RecordStore, StateStore } from './store/contracts.ts';
 
@@ -101,6 +109,39 @@ const retention = optionsOf({
   diskBytes: numberIn(RANGES.diskBytes).optional(),
 });
 
+const file = z.string().min(1);
+const tls = optionsOf({
+  ca: file.optional(),
+  cert: file.optional(),
+  key: file.optional(),
+  verify: z.boolean().optional(),
+});
+
+const postgres = optionsOf({
+  url: z.string().min(1),
+  schema: z.string().regex(SCHEMA_PATTERN, { error: SCHEMA_HELP }).optional(),
+  poolSize: numberIn(RANGES.poolSize).optional(),
+  tls: tls.optional(),
+  migrate: z.boolean().optional(),
+});
+
+const redis = optionsOf({
+  url: z.string().min(1),
+  prefix: z.string().regex(PREFIX_PATTERN, { error: PREFIX_HELP }).optional(),
+  tls: tls.optional(),
+});
+
+const state = optionsOf({
+  ack: z.enum(['redis', 'postgres']).optional(),
+  checkpointMs: numberIn(RANGES.checkpointMs, false).optional(),
+  unsyncedMs: numberIn(RANGES.unsyncedMs, false).optional(),
+});
+
+const placement = optionsOf({
+  group: z.string().regex(PREFIX_PATTERN, { error: PREFIX_HELP }).optional(),
+  leaseMs: numberIn(RANGES.leaseMs, false).optional(),
+});
+
 /** Every key of {@link RuntimeOptions}, and nothing else: the compiler compares. */
 const shape = {
   dataDir: z
@@ -112,6 +153,10 @@ const shape = {
   minIntervalMs: numberIn(RANGES.minIntervalMs, false).optional(),
   spread: z.boolean().optional(),
   adapters: z.array(adapter).optional(),
+  postgres: postgres.optional(),
+  redis: redis.optional(),
+  state: state.optional(),
+  placement: placement.optional(),
   stateStore: withMethods<StateStore>(STATE_STORE, 'a StateStore').optional(),
   recordStore: withMethods<RecordStore>(RECORD_STORE, 'a RecordStore').optional(),
   clock: withMethods<Clock>(['wallMs', 'monoMs', 'after'], 'a Clock').optional(),
@@ -124,7 +169,12 @@ const optionsSchema = optionsOf(shape);
 export function checkRuntimeOptions(options: unknown): asserts options is RuntimeOptions {
   const problem = problemOf(optionsSchema, options, 'createRuntime');
   if (problem !== undefined) throw new RuntimeError('CONFIG_INVALID', problem);
-  const { adapters = [] } = options as RuntimeOptions;
+  const { adapters = [], stateStore, postgres: given } = options as RuntimeOptions;
+  if (stateStore !== undefined && given !== undefined)
+    throw new RuntimeError(
+      'CONFIG_INVALID',
+      'createRuntime: give either a stateStore of your own or postgres, not both.',
+    );
   const twice = sameName(adapters);
   if (twice !== undefined)
     throw new RuntimeError(
@@ -159,7 +209,7 @@ function sameName(adapters: readonly Adapter[]): string | undefined {
   return names.find((name, index) => names.indexOf(name) < index);
 }
 
-const EVENTS = { tick: true, log: true, state: true, worker: true, cell: true } satisfies Record<
+const EVENTS = { tick: true, log: true, state: true, worker: true, cell: true, placement: true } satisfies Record<
   keyof RuntimeEvents,
   true
 >;

@@ -6,7 +6,16 @@ import type { Adapter } from '../adapters/adapter.ts';
 import type { GuestFunction, GuestWorld, LogLevel } from '../sandbox/protocol.ts';
 import type { Clock } from './core/clock.ts';
 import type { ErrorCode } from './core/errors.ts';
-import type { LogRecord, MinuteRecord, RecordStore, StateChange, StateStore, TickRecord } from './store/contracts.ts';
+import type {
+  LogRecord,
+  MinuteRecord,
+  RecordStore,
+  StateChange,
+  StateStore,
+  StoreLag,
+  TickRecord,
+} from './store/contracts.ts';
+import type { LeaseState, NodeInfo } from './store/placement.ts';
 import type { WorkerState } from './supervisor/life.ts';
 import type { Schedule, WorkerSource } from './workers/definition.ts';
 
@@ -72,6 +81,54 @@ export interface RetentionOptions {
   readonly diskBytes?: number;
 }
 
+/** PEM files by their paths. `verify` (default true): the certificate must be valid and name the host. */
+export interface TlsOptions {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly verify?: boolean;
+}
+
+/** State in Postgres instead of the data folder. */
+export interface PostgresStoreOptions {
+  /** `postgres://user:password@host:5432/database` */
+  readonly url: string;
+  /** Default `tick_runtime`; made if it is not there. */
+  readonly schema?: string;
+  /** Connections at most. Default 8. */
+  readonly poolSize?: number;
+  readonly tls?: TlsOptions;
+  /** Make and update the tables at start. Default true. */
+  readonly migrate?: boolean;
+}
+
+/** The state of running workers in Redis, in front of Postgres. */
+export interface RedisStoreOptions {
+  /** `redis://`, `redis+sentinel://` or `redis+cluster://`; with `rediss` over TLS. */
+  readonly url: string;
+  /** Begins every key. Default `tick-runtime`. */
+  readonly prefix?: string;
+  readonly tls?: TlsOptions;
+}
+
+/** How state travels from Redis to Postgres. */
+export interface StateOptions {
+  /** What must have a commit before it is acknowledged. Default `redis` where there is one. */
+  readonly ack?: 'redis' | 'postgres';
+  /** How long Postgres may lack what Redis has while both answer, ms. Default 5,000. */
+  readonly checkpointMs?: number;
+  /** And while Postgres does not: after that workers pause, ms. Default 60,000. */
+  readonly unsyncedMs?: number;
+}
+
+/** Which nodes stand by for each other; with Postgres only. */
+export interface PlacementOptions {
+  /** Default `default`. */
+  readonly group?: string;
+  /** How long after its last word a node counts as dead, ms. Default 15,000. */
+  readonly leaseMs?: number;
+}
+
 export interface RuntimeOptions {
   /** Folder for state, records and caches; created if missing, locked while the engine runs. */
   readonly dataDir: string;
@@ -84,7 +141,13 @@ export interface RuntimeOptions {
   readonly spread?: boolean;
   /** Own capabilities; a worker reaches them as `ctx.<name>`. */
   readonly adapters?: readonly Adapter[];
-  /** Own stores instead of the embedded ones. */
+  /** Without it state is kept in the data folder. */
+  readonly postgres?: PostgresStoreOptions;
+  /** Only together with `postgres`. */
+  readonly redis?: RedisStoreOptions;
+  readonly state?: StateOptions;
+  readonly placement?: PlacementOptions;
+  /** Own stores instead of the built-in ones. */
   readonly stateStore?: StateStore;
   readonly recordStore?: RecordStore;
   readonly clock?: Clock;
@@ -142,9 +205,19 @@ export interface CellStatus {
   readonly rssBytes: number;
 }
 
+/** Where state is kept, and how well. */
+export interface StoreStatus {
+  readonly kind: 'embedded' | 'postgres' | 'redis+postgres' | 'own';
+  /** What was acknowledged and Postgres lacks because it does not answer; null while all is well. */
+  readonly lag: StoreLag | null;
+  /** Null where the lock of the data folder is all there is. */
+  readonly lease: LeaseState | null;
+}
+
 export interface RuntimeStatus {
   readonly workers: readonly WorkerStatus[];
   readonly cells: readonly CellStatus[];
+  readonly store: StoreStatus;
 }
 
 export interface RuntimeEvents {
@@ -167,11 +240,23 @@ export interface RuntimeEvents {
     readonly reason: string | null;
     readonly workers: number;
   };
+  /**
+   * Who owns the workers. `standby`: another node does, and {@link Runtime.start} waits. `lost`: another one took over, for good:
+   * every worker was ended here, and a new engine has to be made to stand by.
+   */
+  readonly placement: {
+    readonly state: LeaseState | 'standby';
+    readonly reason: string;
+    readonly owner: NodeInfo | null;
+  };
 }
 
 /** A running (or not yet started) engine. Workers are named `name` (workspace `default`) or `workspace/name`. */
 export interface Runtime {
-  /** Opens the stores, locks the data folder and goes on with every worker that was running. */
+  /**
+   * Opens the stores, locks the data folder and goes on with every worker that was running. With Postgres it waits while another node
+   * owns the group; `stop` ends that wait, and the start rejects with STOPPED.
+   */
   start(): Promise<void>;
   /**
    * No new ticks; ticks in flight get up to `graceMs` (10,000); state is committed; cells end. `now` cuts the grace. A store that is

@@ -85,6 +85,13 @@ export function renderCell(cell: RuntimeEvents['cell']): Rendered {
   };
 }
 
+/** Only the wait for another node: of what comes later the engine's own log speaks. */
+export function renderPlacement({ state, reason }: RuntimeEvents['placement']): Rendered | undefined {
+  if (state !== 'standby') return undefined;
+  const text = `${printable(reason)}; this one takes over when it ends`;
+  return { who: 'runtime', what: 'standby', text, style: 'yellow', important: true };
+}
+
 /** A stack behind the reason is for programs: --json has it. */
 function firstLine(text: string): string {
   return printable(text.split('\n', 1)[0] ?? '');

@@ -2,7 +2,15 @@
 import type { LogLevel } from '../../sandbox/protocol.ts';
 import type { Runtime, RuntimeEvents } from '../runtime.ts';
 import type { Output } from './output.ts';
-import { type Rendered, renderCell, renderLog, renderState, renderTick, renderWorker } from './render.ts';
+import {
+  type Rendered,
+  renderCell,
+  renderLog,
+  renderPlacement,
+  renderState,
+  renderTick,
+  renderWorker,
+} from './render.ts';
 import { clockTime, printable } from './text.ts';
 
 const WHO_WIDTH_MIN = 12;
@@ -72,6 +80,7 @@ export function createReporter(
       listen(runtime, 'state', (state) => ({ ...state, changes: state.changes.map(change) }), renderState, Date.now);
       listen(runtime, 'worker', (worker) => ({ ...worker }), renderWorker, Date.now);
       listen(runtime, 'cell', (cell) => ({ ...cell }), renderCell, Date.now);
+      listen(runtime, 'placement', (placement) => ({ ...placement }), renderPlacement, Date.now);
     },
     engine(level, message, fields) {
       const important = level === 'warn' || level === 'error';

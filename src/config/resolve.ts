@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { RuntimeOptions, WorkerOptions } from '../runtime.ts';
 import { ENDINGS_HELP, findWorkerFile, listWorkerFiles, workerNameOf } from './discover.ts';
 import { type ConfigProblem, formatPath, formatProblem } from './problems.ts';
+import { checkStores, storeOptions } from './resolve-stores.ts';
 import { decideSchedule } from './schedule.ts';
 import type { Config, ConfigWorker } from './schema.ts';
 import type { ConfigSource, Path } from './source.ts';
@@ -52,13 +53,14 @@ export function resolveConfig(
   const isWrong: IsWrong = (...path) => wrong.has(formatPath(path));
   const workers = resolveWorkers(config, folder, report, isWrong);
   const sidecars = resolveSidecars(config, folder, report, isWrong);
+  checkStores(config, report, isWrong);
   if (problems.size > 0) return { kind: 'invalid', problems: [...problems.values()] };
   return { kind: 'ok', loaded: { options: runtimeOptions(config, folder), workers, sidecars } };
 }
 
-type Report = (path: Path, message: string, place?: 'key' | 'value') => void;
+export type Report = (path: Path, message: string, place?: 'key' | 'value') => void;
 /** Was the value at this path left out, or replaced by a stand-in? Nothing more is to be said about it. */
-type IsWrong = (...path: Path) => boolean;
+export type IsWrong = (...path: Path) => boolean;
 
 function resolveWorkers(config: Config, folder: string, report: Report, isWrong: IsWrong): ConfiguredWorker[] {
   const namesNone = !isWrong('workers') && !isWrong('workersFolder');
@@ -175,5 +177,6 @@ function runtimeOptions(config: Config, folder: string): RuntimeOptions {
     },
     minIntervalMs: schedule.minInterval,
     spread: schedule.spread,
+    ...storeOptions(config, folder),
   };
 }

@@ -15,41 +15,15 @@ import {
   TICK_TIMEOUT_MS,
 } from '../core/limits.ts';
 import { HOST_PORT_HELP, HOST_PORT_PATTERN, RANGES, RECORDS_BYTES_DEFAULT } from '../core/ranges.ts';
-import {
-  BYTES_HELP,
-  BYTES_PATTERN,
-  DURATION_HELP,
-  DURATION_PATTERN,
-  formatBytes,
-  formatDuration,
-  parseBytes,
-  parseDuration,
-} from './duration.ts';
+import { formatBytes, formatDuration } from './duration.ts';
+import { bytes, count, duration } from './measures.ts';
+import { placement, postgres, redis, state } from './store-schema.ts';
 
 /** A worker's or a workspace's name. */
 export const NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/;
 const NAME_HELP = 'a name starts with a letter or digit and has up to 63 letters, digits, dots, dashes and underscores';
 
-function measure(pattern: RegExp, how: string, parse: (text: string) => number, format: (value: number) => string) {
-  return (min: number, max: number, range = `from ${format(min)} to ${format(max)}`) => {
-    const help = `${how}; ${range}`;
-    return z
-      .string({ error: help })
-      .regex(pattern, { error: help })
-      .transform((text, context) => {
-        const value = parse(text);
-        if (value >= min && value <= max) return value;
-        const message = `must be between ${format(min)} and ${format(max)}`;
-        context.issues.push({ code: 'custom', input: text, message });
-        return z.NEVER;
-      });
-  };
-}
-
-const duration = measure(DURATION_PATTERN, DURATION_HELP, parseDuration, formatDuration);
-const bytes = measure(BYTES_PATTERN, BYTES_HELP, parseBytes, formatBytes);
 const name = () => z.string().regex(NAME_PATTERN, { error: NAME_HELP });
-const count = (min: number, max: number) => z.int().min(min).max(max);
 
 const timeout = (what: string) => duration(...RANGES.timeoutMs).describe(`Longest time of ${what}.`);
 const JAVASCRIPT_MEMORY = formatBytes(MEMORY_BYTES_DEFAULT.javascript);
@@ -226,6 +200,10 @@ export const configSchema = z.strictObject({
   cells: cells.prefault({}),
   schedule: schedule.prefault({}),
   retention: retention.prefault({}),
+  postgres,
+  redis,
+  state: state.prefault({}),
+  placement: placement.prefault({}),
 });
 
 export type Config = z.output<typeof configSchema>;

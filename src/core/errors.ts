@@ -54,12 +54,12 @@ export const ERRORS = {
   SANDBOX_CRASH: rule('worker', true, 500, 1),
   // The world outside.
   UPSTREAM_FAILED: rule('external', true, 502, 1),
-  STORE_UNAVAILABLE: rule('external', true, 503, 1),
+  STORE_UNAVAILABLE: rule('external', true, 503, 4),
   // The engine itself.
   CELL_LOST: rule('engine', true, 503, 1),
   CELL_PROTOCOL: rule('engine', true, 500, 1),
   CELL_START_FAILED: rule('engine', true, 500, 5),
-  FENCED: rule('engine', false, 409, 1),
+  FENCED: rule('engine', false, 409, 6),
   STALE: rule('engine', true, 409, 1),
   STATE_CORRUPT: rule('engine', false, 500, 4),
   STOPPED: rule('engine', false, 503, 0),

@@ -23,10 +23,21 @@ export const RANGES = {
   logBytes: [MiB, 1024 * GiB],
   logDays: [1, 3_650],
   diskBytes: [64 * MiB, 1024 * GiB],
+  poolSize: [3, 200],
+  checkpointMs: [50, 600_000],
+  unsyncedMs: [1_000, 86_400_000],
+  leaseMs: [2_000, 600_000],
 } as const satisfies Record<string, Range>;
 
 /** Ticks, minutes and logs of all workers together, on disk. */
 export const RECORDS_BYTES_DEFAULT = GiB;
+
+/** A schema of Postgres that needs no quotes. */
+export const SCHEMA_PATTERN = /^[a-z_][a-z0-9_]{0,62}$/;
+export const SCHEMA_HELP = 'write up to 63 small letters, digits and underscores, not beginning with a digit';
+/** What begins the keys in Redis. */
+export const PREFIX_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9:._-]{0,62}$/;
+export const PREFIX_HELP = 'write up to 63 letters, digits, colons, dots, dashes and underscores';
 
 export const HOST_PORT_PATTERN = /^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/;
 export const HOST_PORT_HELP = 'write host:port, such as 127.0.0.1:8080';

@@ -5,41 +5,22 @@
 import { CleanupStack } from '../core/cleanup.ts';
 import type { Clock } from '../core/clock.ts';
 import { RuntimeError } from '../core/errors.ts';
+import type { PostgresStoreOptions, RedisStoreOptions, RuntimeOptions } from '../runtime.ts';
 import type { RecordStore, StateStore } from './contracts.ts';
 import { type EmbeddedOptions, openEmbeddedRecords, openEmbeddedStores } from './embedded/open.ts';
 import { LeasedStateStore } from './leased-state-store.ts';
 import type { NodeInfo, Placement } from './placement.ts';
 import { PostgresLease } from './postgres/lease.ts';
 import { migrate, pendingMigrations } from './postgres/migrations.ts';
-import { type PostgresOptions, PostgresPool } from './postgres/postgres-pool.ts';
+import { PostgresPool } from './postgres/postgres-pool.ts';
 import { PostgresStateStore } from './postgres/postgres-state-store.ts';
 import { checkRedis } from './redis/redis-checks.ts';
-import { RedisClient, type RedisSettings } from './redis/redis-client.ts';
+import { RedisClient } from './redis/redis-client.ts';
 import { RedisStateStore } from './redis/redis-state-store.ts';
 import { type Ack, SyncedStateStore } from './synced/synced-state-store.ts';
 
-/** Durations in ms. */
-export interface StoreSettings {
-  readonly postgres?: PostgresOptions & {
-    /** Default true: tables are made and brought up to date when the engine starts. */
-    readonly migrate?: boolean;
-  };
-  readonly redis?: RedisSettings;
-  readonly state?: {
-    /** What must have a commit before it is acknowledged. Default `redis` where there is one. */
-    readonly ack?: Ack;
-    /** How long Postgres may lack what Redis has while both answer. Default 5,000. */
-    readonly checkpointMs?: number;
-    /** And while Postgres does not: after that workers pause. Default 60,000. */
-    readonly unsyncedMs?: number;
-  };
-  readonly placement?: {
-    /** Nodes of one group stand by for each other. Default `default`. */
-    readonly group?: string;
-    /** How long after its last word a node counts as dead. Default 15,000. */
-    readonly leaseMs?: number;
-  };
-}
+/** What an operator sets of them. */
+export type StoreSettings = Pick<RuntimeOptions, 'postgres' | 'redis' | 'state' | 'placement'>;
 
 export interface StoresOptions extends StoreSettings, EmbeddedOptions {
   readonly clock: Clock;
@@ -84,9 +65,7 @@ export async function openStores(options: StoresOptions): Promise<OpenStores> {
   return { ...embedded, kind: 'embedded', placement: null, obstacle: () => null };
 }
 
-async function openServers(
-  options: StoresOptions & { readonly postgres: NonNullable<StoreSettings['postgres']> },
-): Promise<OpenStores> {
+async function openServers(options: StoresOptions & { readonly postgres: PostgresStoreOptions }): Promise<OpenStores> {
   const { postgres, redis, log, clock } = options;
   const ack = options.state?.ack ?? (redis === undefined ? 'postgres' : 'redis');
   if (redis === undefined && ack === 'redis')
@@ -131,10 +110,7 @@ async function openServers(
 }
 
 /** Connected, of a version that will do, with all tables. */
-export async function openPool(
-  postgres: NonNullable<StoreSettings['postgres']>,
-  log: StoresOptions['log'],
-): Promise<PostgresPool> {
+export async function openPool(postgres: PostgresStoreOptions, log: StoresOptions['log']): Promise<PostgresPool> {
   const pool = new PostgresPool(postgres, log);
   try {
     await pool.check();
@@ -155,7 +131,7 @@ export async function openPool(
   }
 }
 
-async function openRedis(settings: RedisSettings, log: StoresOptions['log']): Promise<RedisClient> {
+async function openRedis(settings: RedisStoreOptions, log: StoresOptions['log']): Promise<RedisClient> {
   const client = await RedisClient.open(settings, log);
   try {
     for (const warning of await checkRedis(client)) log('warn', warning);
@@ -173,7 +149,7 @@ function openLease({ postgres, placement, clock, node, log }: StoresOptions): {
   if (postgres === undefined) throw new RuntimeError('INTERNAL', 'a lease needs Postgres');
   const ttlMs = placement?.leaseMs ?? LEASE_MS;
   const statementMs = Math.min(LEASE_STATEMENT_MS_MAX, ttlMs / 4);
-  const pool = new PostgresPool({ ...postgres, pool: 1 }, log, statementMs);
+  const pool = new PostgresPool({ ...postgres, poolSize: 1 }, log, statementMs);
   const group = placement?.group ?? 'default';
   return { pool, placement: new PostgresLease({ pool, clock, group, self: node, ttlMs, log }) };
 }

@@ -20,6 +20,8 @@ export interface SlotServices {
   readonly phase: (worker: string, schedule: Schedule) => number;
   /** What is stored of a worker; null for nothing. */
   readonly readState: (worker: string) => Promise<Claimed | null>;
+  /** Why nothing may run, be sent or be acknowledged now: this node's lease does not hold. Null while it may. */
+  readonly obstacle: () => string | null;
   /** Should this worker give its memory back until shortly before its next tick? */
   readonly mayPark: (self: WorkerSelf, recyclable: boolean, waitMs: number) => boolean;
   /** A parked worker is loaded this long before it is due, ms. */

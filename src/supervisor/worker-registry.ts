@@ -146,6 +146,19 @@ export class WorkerRegistry {
     for (const slot of this.#slots.values()) slot.reconcile();
   }
 
+  /** Cuts every run in flight; the workers go on when they may. */
+  cutRuns(): void {
+    for (const slot of this.#slots.values()) slot.cancel();
+  }
+
+  /** Another node owns the workers: nothing of them is written any more, and all of them end. */
+  abandon(error: RuntimeError): void {
+    for (const slot of this.#slots.values()) {
+      slot.self.ledger.close(error);
+      slot.end('suspend', true).catch(() => undefined);
+    }
+  }
+
   /** Cuts every run in flight, and the grace of {@link suspendAll}. */
   cancelAll(): void {
     this.#hurry.resolve();

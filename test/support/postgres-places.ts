@@ -9,7 +9,7 @@ export const postgresState: Implementation<StatePlace> = {
   durable: true,
   async create() {
     const { url, drop } = await sharedPostgres();
-    const own = new PostgresPool({ url, pool: 2 }, () => undefined);
+    const own = new PostgresPool({ url, poolSize: 3 }, () => undefined);
     await migrate(own);
     return {
       async open() {

@@ -46,6 +46,7 @@ export function createRegistry(options: RegistryOptions): RegistryUnderTest {
       newId,
       phase: () => 0,
       readState: (worker) => store.read(worker),
+      obstacle: () => null,
       mayPark: (_self, _recyclable, waitMs) => waitMs > parkAboveMs,
       parkLeadMs: 5_000,
       world: null,

@@ -18,7 +18,7 @@ export function syncedState(ack: Ack): Implementation<StatePlace> {
     async create() {
       const { url, drop } = await sharedPostgres();
       const { url: redisUrl, prefix } = sharedRedis();
-      const ownPool = new PostgresPool({ url, pool: 2 }, silent);
+      const ownPool = new PostgresPool({ url, poolSize: 3 }, silent);
       await migrate(ownPool);
       const own = new Redis(redisUrl);
       return {

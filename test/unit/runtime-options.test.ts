@@ -21,7 +21,7 @@ function saidOf(options: unknown): unknown {
 
 describe('options of createRuntime', () => {
   test('may be everything that there is', () => {
-    const given: Required<RuntimeOptions> = {
+    const { stateStore, ...given }: Required<RuntimeOptions> = {
       dataDir: join(folderWith(), 'data'),
       http: {
         allowPrivate: ['127.0.0.1:8080', '[::1]:80'],
@@ -34,6 +34,10 @@ describe('options of createRuntime', () => {
       minIntervalMs: 10,
       spread: false,
       adapters: [echo, named('echo2')],
+      postgres: { url: 'postgres://a@b/c', schema: 's', poolSize: 3, tls: { ca: 'f', verify: false }, migrate: false },
+      redis: { url: 'redis://a', prefix: 'p', tls: {} },
+      state: { ack: 'postgres', checkpointMs: 50, unsyncedMs: 1_000 },
+      placement: { group: 'g', leaseMs: 2_000 },
       stateStore: new MemoryStateStore(),
       recordStore: new MemoryRecordStore(),
       clock: systemClock,
@@ -41,6 +45,8 @@ describe('options of createRuntime', () => {
       log: () => undefined,
     };
     expect(saidOf(given)).toBeUndefined();
+    expect(saidOf({ dataDir: given.dataDir, stateStore })).toBeUndefined();
+    expect(saidOf({ ...given, stateStore })).toMatchObject({ code: 'CONFIG_INVALID' });
     expect(saidOf({ dataDir: given.dataDir, cells: {}, http: undefined })).toBeUndefined();
   });
 

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Environment } from '../../config/environment.ts';
 import { displayPath, loadConfig } from '../../config/load.ts';
 import type { LoadedConfig } from '../../config/resolve.ts';
+import { ERRORS } from '../../core/errors.ts';
 import { createRuntime } from '../../index.ts';
 import type { Runtime } from '../../runtime.ts';
 import { deployAll } from '../deploy.ts';
@@ -57,7 +58,7 @@ class Session {
   readonly #abort = new AbortController();
   readonly #sidecars: Sidecars;
   #runtime: Runtime | undefined;
-  #engineStart: Promise<void> | undefined;
+  readonly #lost = Promise.withResolvers<'lost'>();
 
   constructor(config: LoadedConfig, reporter: Reporter, end: EndRequests, restartFailed: boolean) {
     this.#config = config;
@@ -83,7 +84,8 @@ class Session {
     begin.catch(() => {});
     try {
       await Promise.race([begin, this.#end.first]);
-      const signal = await this.#end.first;
+      const signal = await Promise.race([this.#end.first, this.#lost.promise]);
+      if (signal === 'lost') return this.#endLost();
       this.#reporter.tell({ kind: 'stop', who: 'runtime', text: `${signal}: stopping; once more ends at once` });
     } finally {
       this.#abort.abort();
@@ -91,6 +93,13 @@ class Session {
     }
     this.#reporter.tell({ kind: 'stop', who: 'runtime', text: 'stopped; every state is saved' });
     return 0;
+  }
+
+  /** Whoever keeps this process running starts it again, and it stands by. */
+  #endLost(): number {
+    const text = 'another node took the workers over: ended without storing anything; start again to stand by for it';
+    this.#reporter.tell({ kind: 'stop', who: 'runtime', text, problem: true, data: { code: 'FENCED' } });
+    return ERRORS.FENCED.exit;
   }
 
   async endNow(): Promise<void> {
@@ -104,8 +113,10 @@ class Session {
     const runtime = createRuntime({ ...this.#config.options, log });
     this.#runtime = runtime;
     this.#reporter.attach(runtime);
-    this.#engineStart = runtime.start();
-    await this.#engineStart;
+    runtime.on('placement', ({ state }) => {
+      if (state === 'lost') this.#lost.resolve('lost');
+    });
+    await runtime.start();
     if (this.#end.requested) return;
     // After the data folder is locked: of a second start, that is what must be told, not a port that the first one's sidecar has.
     await this.#sidecars.start(this.#config.sidecars, this.#abort.signal);
@@ -128,12 +139,7 @@ class Session {
 
   async #stop(): Promise<void> {
     try {
-      // The engine can be stopped only when its start is over, well or not.
-      const started = await this.#engineStart?.then(
-        () => true,
-        () => false,
-      );
-      if (started === true) await this.#runtime?.stop({ graceMs: GRACE_MS });
+      await this.#runtime?.stop({ graceMs: GRACE_MS });
     } finally {
       await this.#sidecars.stop();
     }
@@ -165,8 +171,15 @@ function summarize(config: LoadedConfig, names: readonly string[], output: Outpu
   row('node', `${process.version}, pid ${process.pid}`);
   row('config', displayPath(config.file));
   row('data', displayPath(dataDir));
+  row('state', stateText(config.options));
   if (config.sidecars.length > 0) row('sidecars', config.sidecars.map(({ name }) => name).join(', '));
   const shown = names.slice(0, 20).join(', ');
   row('workers', `${names.length}: ${shown}${names.length > 20 ? `, and ${names.length - 20} more` : ''}`);
   output.line('');
+}
+
+function stateText({ postgres, redis, state, placement }: LoadedConfig['options']): string {
+  if (postgres === undefined) return 'in the data folder';
+  const ack = redis === undefined ? '' : ` (stored when ${state?.ack === 'postgres' ? 'Postgres' : 'Redis'} has it)`;
+  return `in ${redis === undefined ? '' : 'Redis and '}Postgres${ack}, node group ${placement?.group ?? 'default'}`;
 }

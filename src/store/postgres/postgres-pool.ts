@@ -5,26 +5,8 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { RuntimeError } from '../../core/errors.ts';
+import type { PostgresStoreOptions, TlsOptions } from '../../runtime.ts';
 import { openError, operationError, reasonOf } from './postgres-error.ts';
-
-export interface PostgresTls {
-  /** Paths of PEM files. */
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  /** Default true: the certificate must be valid and name the host. */
-  readonly verify?: boolean;
-}
-
-export interface PostgresOptions {
-  /** `postgres://user:password@host:5432/database`; `?sslmode=` is understood. */
-  readonly url: string;
-  /** Default `tick_runtime`; made if it is not there. */
-  readonly schema?: string;
-  /** Connections at most. Default 8. */
-  readonly pool?: number;
-  readonly tls?: PostgresTls;
-}
 
 export const SCHEMA_DEFAULT = 'tick_runtime';
 const POOL_DEFAULT = 8;
@@ -48,10 +30,10 @@ export class PostgresPool {
   #closed: Promise<void> | null = null;
 
   /** `statementMs`: the limit of each statement, and of a connection attempt where it is shorter than that. */
-  constructor(options: PostgresOptions, log: PoolLog, statementMs = STATEMENT_MS_MAX) {
+  constructor(options: PostgresStoreOptions, log: PoolLog, statementMs = STATEMENT_MS_MAX) {
     this.#statementMs = statementMs;
     this.schema = options.schema ?? SCHEMA_DEFAULT;
-    this.size = options.pool ?? POOL_DEFAULT;
+    this.size = options.poolSize ?? POOL_DEFAULT;
     this.where = placeOf(options.url);
     this.#pool = new pg.Pool({
       connectionString: options.url,
@@ -187,7 +169,7 @@ function placeOf(url: string): string {
 }
 
 /** @throws RuntimeError STORE_UNUSABLE */
-function tlsOf({ ca, cert, key, verify = true }: PostgresTls): pg.ConnectionConfig['ssl'] {
+function tlsOf({ ca, cert, key, verify = true }: TlsOptions): pg.ConnectionConfig['ssl'] {
   return {
     rejectUnauthorized: verify,
     ...(ca === undefined ? {} : { ca: pemOf(ca, 'postgres.tls.ca') }),

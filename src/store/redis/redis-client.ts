@@ -5,24 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { RuntimeError } from '../../core/errors.ts';
+import type { RedisStoreOptions, TlsOptions } from '../../runtime.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
-
-export interface RedisTls {
-  /** Paths of PEM files. */
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  /** Default true: the certificate must be valid and name the host. */
-  readonly verify?: boolean;
-}
-
-export interface RedisSettings {
-  /** See redis-url.ts. */
-  readonly url: string;
-  /** Begins every key. Default `tick-runtime`. */
-  readonly prefix?: string;
-  readonly tls?: RedisTls;
-}
 
 export type RedisLog = (level: 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
 
@@ -41,7 +25,7 @@ export class RedisClient {
   #closed = false;
   #lastError = 'it has not been connected yet';
 
-  private constructor(address: RedisAddress, settings: RedisSettings, log: RedisLog) {
+  private constructor(address: RedisAddress, settings: RedisStoreOptions, log: RedisLog) {
     this.prefix = settings.prefix ?? PREFIX_DEFAULT;
     this.where = address.shown;
     this.#client = createClient(address, settings.tls);
@@ -58,7 +42,7 @@ export class RedisClient {
   }
 
   /** Connects. @throws RuntimeError CONFIG_INVALID, STORE_UNAVAILABLE, STORE_UNUSABLE */
-  static async open(settings: RedisSettings, log: RedisLog): Promise<RedisClient> {
+  static async open(settings: RedisStoreOptions, log: RedisLog): Promise<RedisClient> {
     const client = new RedisClient(parseRedisUrl(settings.url), settings, log);
     try {
       await client.#connect();
@@ -204,7 +188,7 @@ export interface Script {
   readonly sha: string;
 }
 
-function createClient(address: RedisAddress, tls: RedisTls | undefined): Redis | Cluster {
+function createClient(address: RedisAddress, tls: TlsOptions | undefined): Redis | Cluster {
   const { kind, hosts, username, password, master, db } = address;
   const secure = address.tls || tls !== undefined ? tlsOptions(tls ?? {}) : undefined;
   const common = {
@@ -252,7 +236,7 @@ function createClient(address: RedisAddress, tls: RedisTls | undefined): Redis |
 const pauseBefore = (attempt: number): number => RECONNECT_MS[Math.min(attempt, RECONNECT_MS.length) - 1] ?? 1_000;
 
 /** @throws RuntimeError STORE_UNUSABLE */
-function tlsOptions({ ca, cert, key, verify = true }: RedisTls): NonNullable<RedisOptions['tls']> {
+function tlsOptions({ ca, cert, key, verify = true }: TlsOptions): NonNullable<RedisOptions['tls']> {
   return {
     rejectUnauthorized: verify,
     ...(ca === undefined ? {} : { ca: pemOf(ca, 'redis.tls.ca') }),

@@ -94,10 +94,11 @@ export class Checkpointer {
     const all = Promise.allSettled(Array.from(this.#behind.values(), (track) => this.sync(track)));
     await Promise.race([all, limit]);
     cancelLimit();
-    const left = [...this.#behind.keys()];
+    // What was refused has another owner.
+    const left = Array.from(this.#behind.values()).filter(({ refused }) => refused === null);
     if (left.length > 0)
       this.#o.log('error', `closed while Postgres lacks the last changes of ${left.length} workers; Redis has them`, {
-        workers: left.slice(0, 10),
+        workers: left.slice(0, 10).map(({ worker }) => worker),
       });
   }
 

@@ -1,0 +1,53 @@
+/** Where state is kept, from a valid configuration to options of the engine. */
+import { resolve } from 'node:path';
+import type { RuntimeOptions, TlsOptions } from '../runtime.ts';
+import type { IsWrong, Report } from './resolve.ts';
+import type { Config } from './schema.ts';
+
+type StoreOptions = Pick<RuntimeOptions, 'postgres' | 'redis' | 'state' | 'placement'>;
+type Tls = NonNullable<Config['postgres']>['tls'];
+
+/** Nothing where state is kept in the data folder: the rest has no meaning then. */
+export function storeOptions({ postgres, redis, state, placement }: Config, folder: string): StoreOptions {
+  if (postgres === undefined) return {};
+  return {
+    postgres: withTls(postgres, folder),
+    ...(redis === undefined ? {} : { redis: withTls(redis, folder) }),
+    state: {
+      ...(state.ack === undefined ? {} : { ack: state.ack }),
+      checkpointMs: state.checkpoint,
+      unsyncedMs: state.unsyncedMax,
+    },
+    placement: { group: placement.group, leaseMs: placement.lease },
+  };
+}
+
+function withTls<Given extends { readonly tls?: Tls }>(
+  { tls, ...rest }: Given,
+  folder: string,
+): Omit<Given, 'tls'> & { readonly tls?: TlsOptions } {
+  if (tls === undefined) return rest;
+  const { ca, cert, key, verify } = tls;
+  const path = (file: string): string => resolve(folder, file);
+  return {
+    ...rest,
+    tls: {
+      verify,
+      ...(ca === undefined ? {} : { ca: path(ca) }),
+      ...(cert === undefined ? {} : { cert: path(cert) }),
+      ...(key === undefined ? {} : { key: path(key) }),
+    },
+  };
+}
+
+/** What no single key can say. */
+export function checkStores({ postgres, redis, state }: Config, report: Report, isWrong: IsWrong): void {
+  if (isWrong('postgres') || isWrong('redis')) return;
+  if (redis !== undefined && postgres === undefined)
+    report(
+      ['redis'],
+      'Redis alone can lose what it has acknowledged; add postgres.url beside it, or take redis out to keep state in the data folder',
+      'key',
+    );
+  if (state.ack === 'redis' && redis === undefined) report(['state', 'ack'], 'there is no redis.url');
+}
