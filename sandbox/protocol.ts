@@ -44,6 +44,8 @@ export interface CapabilityInfo {
   readonly parameters: readonly string[];
   /** How many of them JavaScript takes in order; the rest goes into one options object. Default: all. */
   readonly positional?: number;
+  /** Its adapter has `unresolved`. */
+  readonly durable?: true;
 }
 
 /** Where the parts of a guest's ring are: header words (Int32), then UTF-16 units. */
@@ -140,6 +142,8 @@ export type ToCell =
       readonly graceMs: number;
       readonly info: RunInfo;
       readonly world?: GuestWorld;
+      /** Adapter → JSON of what `ctx.<adapter>.unresolved` shows; only where there is something to show. */
+      readonly unresolved?: Readonly<Record<string, string>>;
       /** For `on_error`. */
       readonly error?: GuestError;
     } & Address)

@@ -128,6 +128,8 @@ class Engine implements Runtime {
       mayPark: (self, recyclable, waitMs) => parking.mayPark(self, recyclable, waitMs, () => registry.residentPython),
       parkLeadMs: parking.leadMs,
       world: options.world === undefined ? null : checkedWorld(options.world),
+      // One node owns all of its workers for as long as it runs.
+      mayAct: () => true,
       onTick: (record) => {
         records.appendTick(record);
         this.#events.emit('tick', record);

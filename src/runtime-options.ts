@@ -32,7 +32,7 @@ const CTX_NAMES: ReadonlySet<string> = new Set([
   'worker',
 ]);
 const ADAPTER_NAME = /^[a-z][a-z0-9]{0,62}$/;
-const METHOD_NAME = /^[a-z][a-zA-Z0-9]{0,62}$/;
+const METHOD_NAME = /^(?!unresolved$)[a-z][a-zA-Z0-9]{0,62}$/;
 
 const adapterName = z
   .string()
@@ -43,13 +43,22 @@ const adapterName = z
     error: 'an adapter is named with up to 63 lower-case letters and digits, beginning with a letter',
   });
 
-const capability = z.looseObject({
-  effect: z.boolean({ error: 'must be true (it acts on the outside world) or false' }),
-  parameters: z.array(z.string()).readonly(),
-  positional: z.int().min(0).optional(),
-  input: withMethods<z.ZodType>(['safeParse'], 'a zod schema'),
-  call: functionOf('(input, context)'),
-});
+const capability = z
+  .looseObject({
+    effect: z.boolean({ error: 'must be true (it acts on the outside world) or false' }),
+    durable: z.boolean({ error: 'must be true (it must neither be lost nor happen twice) or false' }).optional(),
+    parameters: z.array(z.string()).readonly(),
+    positional: z.int().min(0).optional(),
+    input: withMethods<z.ZodType>(['safeParse'], 'a zod schema'),
+    call: functionOf('(input, context)'),
+    resolve: functionOf('(intent, context)').optional(),
+  })
+  .refine(({ durable, resolve }) => durable !== true || resolve !== undefined, {
+    error: 'a durable capability needs resolve(intent, context), which finds out what became of a call',
+  })
+  .refine(({ durable, effect }) => durable !== true || effect, {
+    error: 'a durable capability is an effect: it needs effect: true',
+  });
 
 // Not strict: an adapter may be an object of a class of its own.
 const adapter = z.looseObject({
@@ -57,7 +66,7 @@ const adapter = z.looseObject({
   capabilities: z.record(z.string().regex(METHOD_NAME), capability, {
     error: ({ code }) =>
       code === 'invalid_key'
-        ? 'a method is named with up to 63 letters and digits, beginning with a small letter'
+        ? 'a method is named with up to 63 letters and digits, beginning with a small letter, and not `unresolved`'
         : undefined,
   }),
   close: functionOf('()').optional(),

@@ -66,8 +66,8 @@ export class Cell implements SandboxHost {
     if (sandbox === undefined) return;
     switch (message.kind) {
       case 'run': {
-        const { fn, info, timeoutMs, world = null, error = null } = message;
-        return sandbox.begin(message, JSON.stringify({ fn, info, timeoutMs, world, error }));
+        const { fn, info, timeoutMs, world = null, error = null, unresolved } = message;
+        return sandbox.begin(message, JSON.stringify({ fn, info, timeoutMs, world, error, unresolved }));
       }
       case 'reply':
         return sandbox.answer({ entry: 'deliver', args: [message.call, message.json] });

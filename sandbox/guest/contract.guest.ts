@@ -41,6 +41,8 @@ export interface GuestCore {
   setTimer(callback: unknown, ms: unknown, repeat: boolean, args: readonly unknown[]): number;
   clearTimer(id: unknown): void;
   worker(): WorkerView;
+  /** JSON list of the durable calls of an adapter that the run in flight is shown. */
+  unresolved(adapter: string): string;
   /** Supplied time and randomness of the run in flight. */
   world(): GuestWorld | null;
 }

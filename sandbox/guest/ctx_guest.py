@@ -202,10 +202,33 @@ class _Namespace:
         return f"<{self._name}>"
 
 
+def _unresolved(adapter):
+    """Fresh dicts at every look, in the units and names of Python."""
+    calls = _json.loads(_bridge.unresolved(adapter))
+    for call in calls:
+        call["method"] = _snake(call["method"])
+        call["at"] = _seconds(call["at"])
+    return calls
+
+
+class _DurableNamespace(_Namespace):
+    """An adapter with durable calls."""
+
+    @property
+    def unresolved(self):
+        return _unresolved(self._adapter)
+
+
 class _NotConnected:
-    def __init__(self, name, sentence):
+    def __init__(self, name, sentence, adapter):
         object.__setattr__(self, "_sentence", sentence)
         object.__setattr__(self, "_name", name)
+        object.__setattr__(self, "_adapter", adapter)
+
+    @property
+    def unresolved(self):
+        """What it did while it was connected can still be looked at."""
+        return _unresolved(self._adapter)
 
     def __getattr__(self, name):
         if name[:2] == "__":
@@ -260,13 +283,20 @@ def _build_context(spec):
             found.setdefault(info["adapter"], {})[_snake(info["method"])] = cls(info)
         return found
 
+    durable = {info["adapter"] for info in spec["capabilities"] if info.get("durable")}
+
+    def namespace(shown, adapter, methods):
+        if adapter not in durable:
+            return _Namespace(shown, methods)
+        return _DurableNamespace(shown, {**methods, "_adapter": adapter})
+
     entries = {
-        _snake(name): _Namespace(f"ctx.{_snake(name)}", methods) for name, methods in adapters(_Capability).items()
+        _snake(name): namespace(f"ctx.{_snake(name)}", name, methods) for name, methods in adapters(_Capability).items()
     }
     for name, sentence in spec["unconnected"].items():
-        entries.setdefault(_snake(name), _NotConnected(_snake(name), sentence))
+        entries.setdefault(_snake(name), _NotConnected(_snake(name), sentence, name))
     parallel = {
-        _snake(name): _Namespace(f"ctx.aio.{_snake(name)}", methods)
+        _snake(name): namespace(f"ctx.aio.{_snake(name)}", name, methods)
         for name, methods in adapters(_AsyncCapability).items()
     }
     parallel["state"] = _AsyncState()
@@ -283,3 +313,4 @@ def _build_context(spec):
 
 # The names of ctx.pyi, for annotations that are looked up at run time.
 State, Log, Http, Aio = _State, _Log, _Namespace, _Namespace
+UnresolvedCall = dict

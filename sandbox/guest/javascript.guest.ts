@@ -116,9 +116,13 @@ function createCtx(core: GuestCore): object {
   for (let i = 0; i < capabilities.length; i++) {
     const info = capabilities[i] as CapabilityInfo;
     ctx[info.adapter] ??= create(null);
-    (ctx[info.adapter] as Record<string, unknown>)[info.method] = capability(core, info);
+    const methods = ctx[info.adapter] as Record<string, unknown>;
+    methods[info.method] = capability(core, info);
+    if (info.durable !== true || 'unresolved' in methods) continue;
+    defineProperty(methods, 'unresolved', { get: () => parse(core.unresolved(info.adapter)), enumerable: true });
   }
-  for (const name of keysOf(unconnected)) ctx[name] ??= notConnected(unconnected[name] as string);
+  for (const name of keysOf(unconnected))
+    ctx[name] ??= notConnected(unconnected[name] as string, () => parse(core.unresolved(name)));
   for (const name of keysOf(ctx)) if (typeof ctx[name] === 'object') freeze(ctx[name]);
   return freeze(ctx);
 }
@@ -214,13 +218,17 @@ function capability(core: GuestCore, info: CapabilityInfo): Call {
   };
 }
 
-function notConnected(sentence: string): object {
+/** What it did while it was connected can still be looked at. */
+function notConnected(sentence: string, unresolved: () => unknown): object {
   const refuse = (): never => {
     throw fault('NOT_CONNECTED', sentence);
   };
   // `then` must not look like a method, or `await ctx.telegram` would call it.
   return createProxy(create(null) as object, {
-    get: (_target, key) => (typeof key === 'symbol' || key === 'then' ? undefined : refuse),
+    get: (_target, key) => {
+      if (key === 'unresolved') return unresolved();
+      return typeof key === 'symbol' || key === 'then' ? undefined : refuse;
+    },
   });
 }
 

@@ -23,6 +23,7 @@ export interface RunOrder {
   readonly timeoutMs: number;
   readonly world: GuestWorld | null;
   readonly error: GuestError | null;
+  readonly unresolved?: Readonly<Record<string, string>>;
 }
 
 export interface GuestApi {
@@ -58,6 +59,7 @@ export function createGuest(
   let info: RunInfo = NO_RUN;
   let deadline = 0;
   let supplied: GuestWorld | null = null;
+  let unresolved: Readonly<Record<string, string>> | undefined;
 
   const fail = (thrown: unknown): void => {
     log?.settle();
@@ -94,6 +96,7 @@ export function createGuest(
       sleep: ownCalls.sleep,
       setTimer: ownCalls.setTimer,
       clearTimer: ownCalls.clearTimer,
+      unresolved: (adapter) => unresolved?.[adapter] ?? '[]',
       world: () => supplied,
       worker: () => ({ ...info, name: spec.name, version: spec.version, timeLeftMs: max(0, deadline - now()) }),
     };
@@ -117,6 +120,7 @@ export function createGuest(
       info = order.info;
       deadline = now() + order.timeoutMs;
       supplied = order.world;
+      unresolved = order.unresolved;
       world.use(supplied);
       calls.begin();
       map.mend();

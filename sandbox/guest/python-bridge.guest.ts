@@ -82,6 +82,7 @@ export function createBridge(core: GuestCore): object {
     call: (capability: unknown, argsJson: unknown) => settled(() => core.call(`${capability}`, checked(argsJson, 64))),
     sleep: (ms: unknown) => settled(() => core.sleep(Number(ms))),
     worker: () => stringify(core.worker()),
+    unresolved: (adapter: unknown) => core.unresolved(`${adapter}`),
     zone: (name: unknown) => timeZoneJson(`${name}`),
     zones: () => timeZoneNames(),
   };

@@ -199,7 +199,7 @@ def _before_snapshot():
     gc.freeze()
 
 
-_BRIDGE = ("get", "set", "update", "delete", "keys", "all", "flush", "log", "call", "sleep", "worker", "zone", "zones")
+_BRIDGE = ("get", "set", "update", "delete", "keys", "all", "flush", "log", "call", "sleep", "worker", "unresolved", "zone", "zones")
 
 
 def _connect(bridge, spec_json):

@@ -53,6 +53,15 @@ export const CALLS_PER_TICK_MAX = 1_000;
 /** JSON of one call's arguments, and of its result. */
 export const CALL_JSON_BYTES_MAX = 8 * MiB;
 
+/** Durable calls of one worker that are open, or whose outcome no tick has seen. They are part of every commit. */
+export const INTENTS_MAX = 32;
+/** JSON of the request and of the result that one of them keeps. */
+export const INTENT_REQUEST_BYTES_MAX = 16 * KiB;
+export const INTENT_RESULT_BYTES_MAX = 16 * KiB;
+/** How long an adapter may take to find out what became of one, ms, and how many are asked at once per worker. */
+export const RESOLVE_MS_MAX = 10_000;
+export const RESOLVES_MAX = 4;
+
 /** How long a sandbox may take to tell its whole state, beyond what the run in it has left, ms. */
 export const DUMP_MS_MAX = 30_000;
 

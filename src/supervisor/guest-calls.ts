@@ -3,7 +3,8 @@ import type { LogLevel, StreamEntry } from '../../sandbox/protocol.ts';
 import { RuntimeError, toRuntimeError } from '../core/errors.ts';
 import { CALLS_OPEN_MAX } from '../core/limits.ts';
 import type { CompiledWorker } from '../workers/definition.ts';
-import type { Ledger } from './ledger.ts';
+import type { DurableCalls } from './durable-calls.ts';
+import type { CommitNeed, Ledger } from './ledger.ts';
 import type { Session } from './session.ts';
 import type { SlotServices } from './slot-services.ts';
 
@@ -13,8 +14,9 @@ export interface CallsOwner {
   readonly code: () => Pick<CompiledWorker, 'mapLogText' | 'mapLogFields'>;
   readonly tick: () => number;
   /** Stores everything written so far. */
-  readonly commit: () => Promise<void>;
+  readonly commit: (need: CommitNeed) => Promise<void>;
   readonly settled: () => boolean;
+  readonly durable: DurableCalls;
 }
 
 /** An adapter that answers none of its calls must not fill the node's memory with them. */
@@ -99,14 +101,17 @@ export class Calls {
         'CALL_LIMIT',
         `ctx.${name} was not called: ${this.#unanswered} earlier calls of this worker were never answered.`,
       );
+    const { signal } = session;
     return this.#s.dispatcher.call({
       worker: this.#owner.worker,
       tick: this.#owner.tick(),
-      signal: session.signal,
+      signal,
       remainingMs: session.remainingMs,
+      intentId: null,
       name,
       argsJson,
       afterCommit: () => this.#commit(session),
+      durably: (request) => this.#owner.durable.perform(request, signal, (need) => this.#held(session, need)),
     });
   }
 
@@ -136,13 +141,16 @@ export class Calls {
     }
   }
 
-  /** Waiting for our own store is not the worker's time: the run's clock stands still meanwhile. */
   async #commit(session: Session): Promise<void> {
-    if (this.#owner.settled()) return;
+    if (!this.#owner.settled()) await this.#held(session, 'now');
+  }
+
+  /** Waiting for our own store is not the worker's time: the run's clock stands still meanwhile. */
+  async #held(session: Session, need: CommitNeed): Promise<void> {
     const from = this.#s.clock.monoMs();
     const cancel = this.#s.clock.after(HOLD_AFTER_MS, () => session.hold());
     try {
-      await this.#owner.commit();
+      await this.#owner.commit(need);
     } finally {
       cancel();
       const waited = this.#s.clock.monoMs() - from;

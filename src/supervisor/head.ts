@@ -1,6 +1,7 @@
 /** What a worker must remember about its own life. It is committed together with its state, as one JSON text. */
 import { z } from 'zod';
 import { RuntimeError } from '../core/errors.ts';
+import { intentSchema } from './intents.ts';
 
 const headSchema = z.object({
   v: z.literal(1),
@@ -23,6 +24,8 @@ const headSchema = z.object({
   lastTickAt: z.number().nullable(),
   /** A tick with the next number may have begun without being committed: an owner that claims such a head skips one. */
   inFlight: z.boolean(),
+  /** Durable calls whose outcome is not known, or not yet seen by the worker (intents.ts). Older heads have none. */
+  intents: z.array(intentSchema).readonly().default([]),
 });
 
 export type WorkerHead = z.infer<typeof headSchema>;
@@ -43,6 +46,7 @@ export const NEW_HEAD: WorkerHead = {
   lastOutcome: null,
   lastTickAt: null,
   inFlight: false,
+  intents: [],
 };
 
 /** @throws RuntimeError STATE_CORRUPT */

@@ -17,6 +17,8 @@ export function loadSpec(
   compiled: CompiledWorker,
   dispatcher: Dispatcher,
   state: LoadSpec['state'],
+  /** Adapters that durable calls of it went to: those that are gone say so. */
+  acted: readonly string[] = [],
 ): LoadSpec {
   return {
     worker: `${definition.workspace}/${definition.name}`,
@@ -29,7 +31,7 @@ export function loadSpec(
     params: definition.settings.params,
     connected: dispatcher.connected,
     capabilities: dispatcher.capabilities,
-    unconnected: dispatcher.unconnected,
+    unconnected: acted.length === 0 ? dispatcher.unconnected : dispatcher.unconnectedOf(acted),
     state,
     limits: {
       memoryBytes: definition.settings.memoryBytes,

@@ -1,6 +1,7 @@
 /** What a sandbox is told when one of a worker's functions is called. */
 import type { GuestError, GuestFunction } from '../../sandbox/protocol.ts';
 import { TIMEOUT_GRACE_MS } from '../core/limits.ts';
+import { shownIntents } from './intents.ts';
 import type { RunOrder } from './session.ts';
 import type { WorkerSelf } from './worker-self.ts';
 
@@ -33,6 +34,12 @@ export function runOrder(
       startedBy: head.startedBy,
     },
   };
-  if (error === undefined && world === null) return order;
-  return { ...order, ...(error === undefined ? {} : { error }), ...(world === null ? {} : { world }) };
+  const unresolved = shownIntents(head.intents);
+  if (error === undefined && world === null && unresolved === null) return order;
+  return {
+    ...order,
+    ...(error === undefined ? {} : { error }),
+    ...(world === null ? {} : { world }),
+    ...(unresolved === null ? {} : { unresolved }),
+  };
 }

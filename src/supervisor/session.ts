@@ -56,6 +56,7 @@ export interface RunOrder {
   readonly info: RunInfo;
   readonly error?: GuestError;
   readonly world?: GuestWorld;
+  readonly unresolved?: Readonly<Record<string, string>>;
 }
 
 interface OpenRun {

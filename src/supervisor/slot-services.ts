@@ -28,6 +28,11 @@ export interface SlotServices {
   readonly parkLeadMs: number;
   /** Supplied time and randomness for one call of a worker; null for the real ones. */
   readonly world: ((call: WorldCall) => GuestWorld | null) | null;
+  /**
+   * May this node act for the worker right now? Asked right before a durable call is sent, when its intent is stored: a lease
+   * may have ended meanwhile.
+   */
+  readonly mayAct: (worker: string) => boolean | Promise<boolean>;
   readonly onTick: (record: TickRecord) => void;
   readonly onLog: (record: LogRecord) => void;
   readonly onState: (event: RuntimeEvents['worker']) => void;

@@ -12,10 +12,11 @@ import { loadSpec } from './load-spec.ts';
 import { sleepParked } from './parking.ts';
 import { sandboxPauseMs, setupPauseMs } from './pauses.ts';
 import { Probation } from './probation.ts';
+import { account, countLoadError, failAtLimit, onLoadFailed } from './run-failures.ts';
 import { type RunSlot, runOrder } from './run-order.ts';
 import { readSavedState } from './saved-state.ts';
 import { type OpenResult, type RunResult, Session } from './session.ts';
-import { describeError, failureLine, isBlamed, loadReason, tickRecord } from './tick-report.ts';
+import { failureLine, tickRecord } from './tick-report.ts';
 import type { Due } from './worker-clock.ts';
 import type { WorkerSelf } from './worker-self.ts';
 
@@ -24,8 +25,6 @@ interface Failure {
   readonly error: GuestError;
   readonly during: 'setup' | 'tick';
 }
-
-const REASON_CHARS = 2_000;
 
 export class WorkerLife {
   readonly #self: WorkerSelf;
@@ -66,6 +65,7 @@ export class WorkerLife {
   /** Asks for the end; {@link live} resolves when it has come. `suspend` keeps the wish to run. */
   end(how: 'stop' | 'suspend'): void {
     this.#ending = this.#ending === 'stop' ? 'stop' : how;
+    this.#self.durable.resolver.rest();
     this.#alarm.wake('end');
   }
 
@@ -98,14 +98,19 @@ export class WorkerLife {
 
   /** Gives the sandbox back. After its last commit: until then it holds what a damaged store can be repaired from. */
   close(): void {
+    this.#self.durable.resolver.rest();
     this.#dropSession();
   }
 
   /** Whoever has lived it calls {@link close}. */
   async live(): Promise<void> {
     const self = this.#self;
+    self.durable.resolver.wake();
     while (this.#ending === null && self.head.actual === 'running') {
       try {
+        // Before any run the worker can be told what became of what it did.
+        if (self.head.intents.length > 0) await self.durable.resolver.ready();
+        if (this.#ending !== null) continue;
         if (this.#session?.alive !== true) {
           await this.#open();
           continue;
@@ -153,7 +158,7 @@ export class WorkerLife {
           workspace: self.definition.workspace,
           backend: self.compiled.language === 'python' ? 'pyodide' : 'isolate',
           ...this.#probation.place(self.definition.settings.isolation),
-          spec: loadSpec(self.definition, self.compiled, self.services.dispatcher, state),
+          spec: loadSpec(self.definition, self.compiled, self.services.dispatcher, state, self.durable.adapters),
         },
         signal: this.#opening.signal,
         onEntries: (entries, session) => this.#onEntries(entries, session),
@@ -175,42 +180,11 @@ export class WorkerLife {
       case 'lost':
         self.to('recovering', opened.loss.reason);
         this.#probation.judge(opened.loss);
-        if (opened.loss.culprit) await this.#countLoadError(`loading it took its process down (${opened.loss.reason})`);
+        if (opened.loss.culprit) await countLoadError(self, `loading it took its process down (${opened.loss.reason})`);
         return;
       case 'failed':
-        return this.#onLoadFailed(opened.code, opened.error);
+        return onLoadFailed(self, opened.code, opened.error);
     }
-  }
-
-  async #onLoadFailed(code: string, error: GuestError): Promise<void> {
-    const self = this.#self;
-    const text = describeError({ ...error, stack: self.compiled.mapStack(error.stack) });
-    if (code === 'INTERNAL') {
-      self.services.log('error', `loading worker ${self.id} failed: ${text}`, { worker: self.id });
-      return self.to('recovering', 'the sandbox could not be made');
-    }
-    self.calls.log('error', `The worker cannot be loaded. ${text}`, null);
-    // Code that has run before is not invalid: its module body failed this time.
-    if (self.head.setupDone === self.head.startId) return this.#countLoadError(error.message);
-    self.update({ actual: 'invalid', reason: loadReason(error, text).slice(0, REASON_CHARS) });
-  }
-
-  async #countLoadError(message: string): Promise<void> {
-    const self = this.#self;
-    self.update({ errors: self.head.errors + 1, lastOutcome: 'error' });
-    this.#failAtLimit(message);
-    await self.commit();
-  }
-
-  /** `message`: the last error's; null where only the limit was lowered. */
-  #failAtLimit(message: string | null): boolean {
-    const { errors } = this.#self.head;
-    const { maxErrors } = this.#self.definition.settings;
-    if (errors < maxErrors) return false;
-    const last = message === null ? `, and maxErrors is ${maxErrors} now` : `; the last: ${message}`;
-    const reason = `${errors} ${errors === 1 ? 'error' : 'errors in a row'}${last}`;
-    this.#self.update({ actual: 'failed', reason: reason.slice(0, REASON_CHARS) });
-    return true;
   }
 
   /** `setup` on a start, `resume` (or `setup` again where it binds globals) after the engine's own restarts. */
@@ -244,10 +218,11 @@ export class WorkerLife {
   }
 
   async #onSetupFailed(fn: 'setup' | 'resume', result: RunResult, startedAt: number): Promise<void> {
-    const blamed = this.#account(result);
-    await this.#self.commit();
+    const self = this.#self;
+    const blamed = account(self, result);
+    await self.commit();
     const times = { dueAt: startedAt, startedAt, latenessMs: 0, skipped: 0 };
-    this.#report(fn, tickRecord(this.#self.id, this.#self.head.tick, 'setup', result, times), result);
+    this.#report(fn, tickRecord(self.id, self.head.tick, 'setup', result, times), result);
     if (blamed) this.#failure = { error: result.error ?? NO_ERROR, during: 'setup' };
     this.#afterRun(result);
   }
@@ -258,7 +233,7 @@ export class WorkerLife {
     self.to('waiting', null);
     if (this.#reload !== null) return this.#recycle(this.#reload);
     // Only a lower limit can bring it here.
-    if (this.#failAtLimit(null)) return;
+    if (failAtLimit(self, null)) return;
     const due = self.clock.next(self.definition.settings.schedule);
     if (self.services.mayPark(self, this.recyclable, due.waitMs)) {
       this.#dropSession('parked');
@@ -281,7 +256,7 @@ export class WorkerLife {
       dueAt: due.dueWall,
       lastTickAt,
     });
-    const blamed = this.#account(result);
+    const blamed = account(self, result);
     self.update({ lastOutcome: result.outcome, errors: result.outcome === 'ok' ? 0 : self.head.errors });
     await self.commit();
     const times = { dueAt: due.dueWall, startedAt, latenessMs, skipped: due.skipped };
@@ -302,7 +277,7 @@ export class WorkerLife {
       await self.commit();
       this.#afterRun(result);
     }
-    this.#failAtLimit(`${failure.error.name}: ${failure.error.message}`);
+    failAtLimit(self, `${failure.error.name}: ${failure.error.message}`);
     if (self.head.actual !== 'running' || failure.during !== 'setup' || this.#ending !== null) return;
     if (session.alive) self.to('backoff', failure.error.message);
     await this.#sleep(setupPauseMs(self.head.errors));
@@ -315,8 +290,10 @@ export class WorkerLife {
     times: RunSlot = {},
     error?: GuestError,
   ): Promise<RunResult> {
-    const { compiled } = this.#self;
+    const { compiled, durable } = this.#self;
+    durable.begin(fn);
     const result = await session.run(runOrder(this.#self, fn, timeoutMs, times, error));
+    durable.end(result.outcome);
     if (result.error === null) return result;
     return { ...result, error: { ...result.error, stack: compiled.mapStack(result.error.stack) } };
   }
@@ -325,12 +302,6 @@ export class WorkerLife {
     this.#self.services.onTick(record);
     const line = failureLine(fn, result);
     if (line !== null) this.#self.calls.log(line.level, line.text, null);
-  }
-
-  #account(result: RunResult): boolean {
-    const blamed = isBlamed(result);
-    if (blamed) this.#self.update({ errors: this.#self.head.errors + 1 });
-    return blamed;
   }
 
   /** Drops a sandbox that cannot be used again; lets a suspect that has behaved go back to the others. */

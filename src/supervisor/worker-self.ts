@@ -4,6 +4,7 @@
  */
 import { RuntimeError } from '../core/errors.ts';
 import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
+import { DurableCalls } from './durable-calls.ts';
 import { Calls } from './guest-calls.ts';
 import type { WorkerHead } from './head.ts';
 import type { CommitNeed, Ledger, Repaired } from './ledger.ts';
@@ -23,6 +24,7 @@ export class WorkerSelf {
   readonly id: string;
   readonly services: SlotServices;
   readonly calls: Calls;
+  readonly durable: DurableCalls;
   readonly clock: WorkerClock;
   readonly ledger: Ledger;
   definition: WorkerDefinition;
@@ -40,12 +42,19 @@ export class WorkerSelf {
     this.ledger = parts.ledger;
     this.#head = { ...parts.head };
     this.clock = new WorkerClock(services.clock);
+    this.durable = new DurableCalls(services, {
+      worker: parts.id,
+      head: () => this.#head,
+      update: (change) => this.update(change),
+      commit: (need) => this.commit(need),
+    });
     this.calls = new Calls(services, {
       worker: parts.id,
       code: () => this.compiled,
       tick: () => this.#head.tick,
-      commit: () => this.commit('now'),
+      commit: (need) => this.commit(need),
       settled: () => this.ledger.settled,
+      durable: this.durable,
     });
   }
 

@@ -2,7 +2,14 @@
 import type { Adapter, CallContext } from '../../adapters/adapter.ts';
 
 export function callContext(over: Partial<CallContext> = {}): CallContext {
-  return { worker: 'default/tester', tick: 1, signal: new AbortController().signal, remainingMs: 10_000, ...over };
+  return {
+    worker: 'default/tester',
+    tick: 1,
+    signal: new AbortController().signal,
+    remainingMs: 10_000,
+    intentId: null,
+    ...over,
+  };
 }
 
 export async function callAdapter(

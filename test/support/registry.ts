@@ -50,6 +50,7 @@ export function createRegistry(options: RegistryOptions): RegistryUnderTest {
       mayPark: (_self, _recyclable, waitMs) => waitMs > parkAboveMs,
       parkLeadMs: 5_000,
       world: null,
+      mayAct: () => true,
       onTick: (record) => ticks.push(record),
       onLog: (record) => logs.push(record),
       onState: (event) => states.push(event),

@@ -1,0 +1,174 @@
+/**
+ * A worker's durable calls: the intent is stored before anything is sent, the outcome before the worker hears of it, and what
+ * remains unknown is found out by its id. What the list of intents means is in intents.ts.
+ *
+ * An outcome stays in the head until the run that heard it has ended well, and goes with that run's commit: with it is stored
+ * what the worker wrote about it. If it went before, a cell that is lost in between would take all knowledge of an order along.
+ */
+import type { GuestFunction } from '../../sandbox/protocol.ts';
+import type { DurableRequest } from '../bridge/dispatcher.ts';
+import { RuntimeError, toRuntimeError } from '../core/errors.ts';
+import type { WorkerHead } from './head.ts';
+import { IntentResolver, unknownBecause } from './intent-resolver.ts';
+import {
+  type Intent,
+  intentId,
+  isPending,
+  type Outcome,
+  resolvedIds,
+  withIntent,
+  withOutcome,
+  withoutIntent,
+} from './intents.ts';
+import type { CommitNeed } from './ledger.ts';
+import type { RunResult } from './session.ts';
+import type { SlotServices } from './slot-services.ts';
+
+export interface DurableOwner {
+  readonly worker: string;
+  readonly head: () => Readonly<Pick<WorkerHead, 'tick' | 'intents'>>;
+  readonly update: (change: Pick<WorkerHead, 'intents'>) => void;
+  readonly commit: (need: CommitNeed) => Promise<void>;
+}
+
+export type DurableServices = Pick<SlotServices, 'clock' | 'log' | 'newId' | 'mayAct'> & {
+  readonly dispatcher: Pick<SlotServices['dispatcher'], 'resolve'>;
+};
+
+interface Run {
+  readonly fn: GuestFunction;
+  readonly number: number;
+  calls: number;
+  /** Those of its own whose outcome it was told. */
+  readonly answered: Set<string>;
+  /** Those that it sees as resolved. */
+  readonly shown: ReadonlySet<string>;
+}
+
+/** What an adapter throws by which nothing was sent. */
+const NOT_SENT: ReadonlySet<string> = new Set(['BAD_ARGUMENT', 'EGRESS_DENIED']);
+
+export class DurableCalls {
+  readonly #s: DurableServices;
+  readonly #owner: DurableOwner;
+  readonly #ownerId: string;
+  readonly #underWay = new Set<string>();
+  readonly resolver: IntentResolver;
+  #runs = 0;
+  #run: Run | null = null;
+
+  constructor(services: DurableServices, owner: DurableOwner) {
+    this.#s = services;
+    this.#owner = owner;
+    this.#ownerId = services.newId();
+    this.resolver = new IntentResolver({
+      clock: services.clock,
+      pending: () => this.#intents.filter(isPending),
+      isUnderWay: (id) => this.#underWay.has(id),
+      ask: (intent, limit) => services.dispatcher.resolve(owner.worker, intent, limit),
+      onOutcome: (id, outcome) => this.#keep(withOutcome(this.#intents, id, outcome)),
+    });
+  }
+
+  get #intents(): readonly Intent[] {
+    return this.#owner.head().intents;
+  }
+
+  #keep(intents: readonly Intent[]): void {
+    this.#owner.update({ intents });
+  }
+
+  /** Where those that the head knows went to. */
+  get adapters(): readonly string[] {
+    return this.#intents.map(({ adapter }) => adapter);
+  }
+
+  /** A run begins; it is shown the list as it is now. */
+  begin(fn: GuestFunction): void {
+    this.#run = { fn, number: ++this.#runs, calls: 0, answered: new Set(), shown: resolvedIds(this.#intents) };
+  }
+
+  /** It is over, and its commit follows: what it knew goes with that. */
+  end(outcome: RunResult['outcome']): void {
+    const run = this.#run;
+    this.#run = null;
+    if (run === null || outcome !== 'ok' || this.#intents.length === 0) return;
+    const { answered, shown } = run;
+    this.#keep(this.#intents.filter(({ id }) => !(answered.has(id) || (run.fn === 'tick' && shown.has(id)))));
+  }
+
+  /** `commit` as the run sees it: waiting for the store is not its time. @throws RuntimeError */
+  async perform(
+    request: DurableRequest,
+    signal: AbortSignal,
+    commit: (need: CommitNeed) => Promise<void>,
+  ): Promise<string> {
+    const run = this.#run;
+    if (run === null || signal.aborted) throw tooLate();
+    const intent = this.#intentOf(run, request);
+    this.#keep(withIntent(this.#intents, intent, run.answered));
+    const { id } = intent;
+    this.#underWay.add(id);
+    try {
+      await this.#permit(signal, commit, id);
+      const json = await this.#send(request, id);
+      this.#keep(withOutcome(this.#intents, id, { kind: 'done', json }));
+      const isHeard = this.#run === run && !signal.aborted;
+      // One that comes too late is stored all the same: the next tick sees it.
+      await (isHeard ? commit('now') : this.#owner.commit('soon'));
+      if (this.#run === run) run.answered.add(id);
+      return json;
+    } finally {
+      this.#underWay.delete(id);
+    }
+  }
+
+  #intentOf(run: Run, { adapter, method, request }: DurableRequest): Intent {
+    const { worker } = this.#owner;
+    const { tick } = this.#owner.head();
+    const { fn, number } = run;
+    const call = ++run.calls;
+    const id = intentId({ worker, owner: this.#ownerId, tick, fn, run: number, call, adapter, method, request });
+    return { id, adapter, method, tick, fn, at: this.#s.clock.wallMs(), request, status: 'open' };
+  }
+
+  /** Returns when it may be sent. When it may not, nothing was, and the next commit forgets it. */
+  async #permit(signal: AbortSignal, commit: (need: CommitNeed) => Promise<void>, id: string): Promise<void> {
+    try {
+      await commit('durable');
+      if (!(await this.#s.mayAct(this.#owner.worker)))
+        throw new RuntimeError(
+          'FENCED',
+          'This node may not act for the worker any more: its lease is over. Nothing was sent.',
+        );
+      if (signal.aborted) throw tooLate();
+    } catch (thrown) {
+      this.#keep(withoutIntent(this.#intents, id));
+      throw thrown;
+    }
+  }
+
+  async #send({ adapter, method, send }: DurableRequest, id: string): Promise<string> {
+    try {
+      return await send(id);
+    } catch (thrown) {
+      const error = toRuntimeError(thrown);
+      if (NOT_SENT.has(error.code)) {
+        this.#keep(withoutIntent(this.#intents, id));
+        throw error;
+      }
+      if (error.code === 'INTERNAL')
+        this.#s.log('error', `a call of ${this.#owner.worker} failed: ${error.stack ?? error.message}`);
+      const outcome = unknownBecause(error) as Extract<Outcome, { kind: 'unknown' }>;
+      this.#keep(withOutcome(this.#intents, id, outcome));
+      throw new RuntimeError(
+        'UPSTREAM_FAILED',
+        `Nobody knows yet what became of ctx.${adapter}.${method}: ${outcome.reason}. It is found out by its id, and ctx.${adapter}.unresolved of the next tick says it; do not do it again before.`,
+      );
+    }
+  }
+}
+
+function tooLate(): RuntimeError {
+  return new RuntimeError('STOPPED', 'The call came after the end of its tick. Nothing was sent.');
+}
