@@ -51,13 +51,16 @@ export class IntentResolver {
     for (const go of this.#queue.splice(0)) go();
   }
 
-  /** Resolves when each that is pending was asked about at least once. No run may be in flight. */
+  /** Resolves when each that is pending was asked about at least once, or that takes too long. No run may be in flight. */
   async ready(): Promise<void> {
     const life = this.#life;
     if (life === null) return;
     const first = this.#o.pending().filter(({ id }) => !this.#tries.has(id));
     if (first.length === 0) return;
-    await Promise.race([Promise.all(first.map((intent) => this.#ask(intent, life))), aborted(life.signal)]);
+    const late = Promise.withResolvers<void>();
+    const cancel = this.#o.clock.after(RESOLVE_MS_MAX, late.resolve);
+    const asked = Promise.all(first.map((intent) => this.#ask(intent, life)));
+    await Promise.race([asked, late.promise, aborted(life.signal)]).finally(cancel);
   }
 
   async #ask(intent: Intent, life: AbortController): Promise<void> {

@@ -74,6 +74,19 @@ export function describeAdapter(name: string, methods: readonly string[], exampl
         expect(result).not.toHaveProperty('error');
       });
 
+      it('finds by its id what a durable call returned, and nothing under an id that was never sent', async () => {
+        const { capability, input } = await get();
+        if (capability.durable !== true) return expect(capability).not.toHaveProperty('resolve');
+        expect(capability.effect).toBe(true);
+        const request = capability.input.parse(input);
+        const intentOf = (id: string) => ({ id, method, request, tick: 1, at: Date.now() });
+        const context = { worker: 'default/tester', signal: new AbortController().signal, remainingMs: 10_000 };
+        const [sent, never] = ['5'.repeat(32), '7'.repeat(32)];
+        const result = await capability.call(request as never, callContext({ intentId: sent }));
+        expect(await capability.resolve(intentOf(sent), context)).toEqual({ kind: 'done', result });
+        expect((await capability.resolve(intentOf(never), context)).kind).not.toBe('done');
+      });
+
       it('answers at once when the tick has ended, with an error as data or a RuntimeError', async () => {
         const { capability, input } = await get();
         const context = callContext({ signal: AbortSignal.abort() });

@@ -3,6 +3,8 @@ import { createEchoAdapter } from '../../adapters/echo/adapter.ts';
 import { createHttpAdapter } from '../../adapters/http/adapter.ts';
 import { createBuiltInAdapters, notConnectedMessage, unconnectedAdapters } from '../../adapters/index.ts';
 import { callAdapter } from '../support/adapter-call.ts';
+import { startExchange } from '../support/exchange.ts';
+import { createExchangeAdapter } from '../support/exchange-adapter.ts';
 import { startOrigin } from '../support/http-origin.ts';
 import { describeAdapter } from './adapter.contract.ts';
 
@@ -24,6 +26,18 @@ describeAdapter('http', ['get', 'post', 'fetch'], {
         fetch: { url: server.url, method: 'delete', timeout: 1.5 },
       },
       close: () => server.close(),
+    };
+  },
+});
+
+// The smallest one with a durable capability.
+describeAdapter('exchange', ['place', 'cancel', 'orders'], {
+  async open() {
+    const exchange = await startExchange();
+    return {
+      adapter: createExchangeAdapter(exchange.url),
+      inputs: { place: { symbol: 'BTC', quantity: 2 }, cancel: { order: 1 }, orders: { symbol: 'BTC' } },
+      close: () => exchange.close(),
     };
   },
 });

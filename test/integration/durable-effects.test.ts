@@ -373,7 +373,7 @@ def tick(ctx):
       `export async function tick(ctx) {
          if (ctx.worker.tick > 1) return;
          ctx.state.set('a', 1);
-         ctx.state.set('seen', [await ctx.exchange.cancel(7), await ctx.exchange.orders()]);
+         ctx.state.set('seen', [await ctx.exchange.cancel(7), await ctx.exchange.orders('BTC')]);
        }`,
     );
     await engine.okTicks('w');

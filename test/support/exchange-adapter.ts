@@ -3,6 +3,7 @@ import { request as startRequest } from 'node:http';
 import { z } from 'zod';
 import type { Adapter, CallContext, DurableIntent, Resolution, ResolveContext } from '../../adapters/adapter.ts';
 import { RuntimeError } from '../../src/core/errors.ts';
+import type { Placed } from './exchange.ts';
 
 const orderInput = z.strictObject({
   symbol: z.string(),
@@ -10,7 +11,7 @@ const orderInput = z.strictObject({
   note: z.string().optional(),
 });
 const cancelInput = z.strictObject({ order: z.int() });
-const ordersInput = z.strictObject({});
+const ordersInput = z.strictObject({ symbol: z.string() });
 
 export interface ExchangeAdapterOptions {
   /** Goes on with a call whose tick has ended. */
@@ -53,9 +54,12 @@ export function createExchangeAdapter(url: string, { deaf = false }: ExchangeAda
       },
       orders: {
         effect: false,
-        parameters: [],
+        parameters: ['symbol'],
         input: ordersInput,
-        call: async (_input: unknown, { signal }: CallContext) => (await send('GET', '/orders', signal)).body,
+        async call({ symbol }: z.output<typeof ordersInput>, { signal }: CallContext) {
+          const { body } = await send('GET', '/orders', signal);
+          return (body as Placed[]).filter((order) => order.symbol === symbol);
+        },
       },
     },
   };
