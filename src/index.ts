@@ -1,5 +1,12 @@
 /** The public API: `import { createRuntime } from 'tick-runtime'`. */
-export type { Adapter, CallContext, Capability } from '../adapters/adapter.ts';
+export type {
+  Adapter,
+  CallContext,
+  Capability,
+  DurableIntent,
+  Resolution,
+  ResolveContext,
+} from '../adapters/adapter.ts';
 export type { GuestFunction, GuestWorld, LogLevel } from '../sandbox/protocol.ts';
 export { type Clock, systemClock } from './core/clock.ts';
 export { ERRORS, type ErrorCode, type ErrorRule, type Fault, RuntimeError } from './core/errors.ts';

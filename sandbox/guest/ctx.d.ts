@@ -155,8 +155,33 @@ export interface CtxWorker {
 }
 
 /**
+ * A durable call whose outcome this worker may not know. An adapter with durable methods has a list of them, made anew for each call
+ * of the worker's functions: `readonly unresolved: readonly UnresolvedCall[]`. Look at it before you act.
+ */
+export interface UnresolvedCall<Request = Readonly<Record<string, unknown>>, Result = unknown> {
+  /** What the service knows it by. */
+  readonly id: string;
+  readonly method: string;
+  /** The arguments as the adapter read them. */
+  readonly request: Request;
+  /** Number of the tick that made it. */
+  readonly tick: number;
+  /** When it was stored, right before it was sent. Unix milliseconds. */
+  readonly at: number;
+  /**
+   * `done`: the service has acted, or refused for good. `absent`: it has not and never will, so it may be done again. `unknown`: it
+   * cannot be told yet; it is found out while the worker ticks, and shown again.
+   */
+  readonly status: 'done' | 'absent' | 'unknown';
+  /** Of one that is `done`: what the call would have returned. Missing where that is larger than 16 KiB. */
+  readonly result?: Result;
+  /** Why it is `unknown`, or has no `result`. */
+  readonly reason?: string;
+}
+
+/**
  * An adapter that has a known name and is not there: every method throws a `NotConnectedError` (code `NOT_CONNECTED`) when it is
- * called, at once and not as a promise. With `noUncheckedIndexedAccess` write `ctx.telegram.send?.('…')`.
+ * called, at once and not as a promise. Only `unresolved` is there, for what was called while it was connected. With `noUncheckedIndexedAccess` write `ctx.telegram.send?.('…')`.
  */
 export interface NotConnected {
   readonly [method: string]: (...args: unknown[]) => never;

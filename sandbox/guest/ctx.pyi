@@ -14,7 +14,7 @@ is lost with the sandbox. Texts that are hashed differ between machines, not bet
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Literal, NoReturn, TypeVar, overload
+from typing import Any, Literal, NoReturn, NotRequired, TypedDict, TypeVar, overload
 
 _T = TypeVar("_T")
 
@@ -164,6 +164,26 @@ class Aio:
     def state(self) -> AioState: ...
     def __getattr__(self, adapter: str) -> Any: ...
 
+class UnresolvedCall(TypedDict):
+    """A durable call whose outcome this worker may not know. An adapter with durable methods has a list of them as `unresolved`, made
+    anew for each call of the worker's functions. Look at it before you act."""
+
+    id: str
+    method: str
+    #: The arguments as the adapter read them, with camelCase keys.
+    request: dict[str, Any]
+    #: Number of the tick that made it.
+    tick: int
+    #: When it was stored, right before it was sent. Unix seconds.
+    at: float
+    #: `done`: the service has acted, or refused for good. `absent`: it has not and never will, so it may be done again. `unknown`: it
+    #: cannot be told yet; it is found out while the worker ticks, and shown again.
+    status: Literal["done", "absent", "unknown"]
+    #: Of one that is `done`: what the call would have returned. Missing where that is larger than 16 KiB.
+    result: NotRequired[Any]
+    #: Why it is `unknown`, or has no `result`.
+    reason: NotRequired[str]
+
 class Worker:
     """Facts about this worker and this call. Times are Unix seconds, durations seconds."""
 
@@ -198,6 +218,7 @@ class Ctx:
     Adapters that a platform adds are attributes as well. They take their arguments by position or by name (snake_case);
     `None` means absent. One that is not connected raises NotConnectedError, a RuntimeError, as soon as it is used:
     `monitor`, `bybit`, `ig`, `telegram`, `files` and `llm` are such names unless the program around the engine supplies them.
+    An adapter with durable methods has `unresolved`, a list of UnresolvedCall.
     """
 
     @property

@@ -42,11 +42,11 @@ function open({ mayAct = () => true, resolve = never, intents = [] }: Setup = {}
       events.push('send');
       return send(id);
     };
-    return calls.perform(
-      { adapter: 'exchange', method: 'place', request: '{}', send: sent },
-      signal,
-      async (need) => void events.push(`commit ${need} ${head.intents.map(({ status }) => status).join()}`),
-    );
+    return calls.perform({ adapter: 'exchange', method: 'place', request: '{}', send: sent }, signal, async (need) => {
+      const what = `commit ${need} ${head.intents.map(({ status }) => status).join()}`;
+      await settle();
+      events.push(what);
+    });
   };
   return { calls, clock, head, events, place };
 }

@@ -92,6 +92,24 @@ describe('options of createRuntime', () => {
       'createRuntime at adapters.0.capabilities.say.input: must be a zod schema',
       { adapters: [{ name: 'a', capabilities: { say: { ...echo.capabilities['say'], input: {} } } }] },
     ],
+    [
+      'createRuntime at adapters.0.capabilities.unresolved: a method is named',
+      { adapters: [{ name: 'a', capabilities: { unresolved: echo.capabilities['say'] } }] },
+    ],
+    [
+      'createRuntime at adapters.0.capabilities.say: a durable capability needs resolve(intent, context)',
+      {
+        adapters: [{ name: 'a', capabilities: { say: { ...echo.capabilities['say'], effect: true, durable: true } } }],
+      },
+    ],
+    [
+      'createRuntime at adapters.0.capabilities.say: a durable capability is an effect',
+      {
+        adapters: [
+          { name: 'a', capabilities: { say: { ...echo.capabilities['say'], durable: true, resolve: () => null } } },
+        ],
+      },
+    ],
   ])('%s', (said, options) => {
     expect(saidOf({ dataDir: './data', ...options })).toMatchObject({
       code: 'CONFIG_INVALID',
