@@ -14,6 +14,7 @@ import {
   type Intent,
   intentId,
   isPending,
+  NO_IDS,
   type Outcome,
   resolvedIds,
   withIntent,
@@ -40,7 +41,7 @@ interface Run {
   readonly number: number;
   calls: number;
   /** Those of its own whose outcome it was told. */
-  readonly answered: Set<string>;
+  answered: Set<string> | null;
   /** Those that it sees as resolved. */
   readonly shown: ReadonlySet<string>;
 }
@@ -51,7 +52,8 @@ const NOT_SENT: ReadonlySet<string> = new Set(['BAD_ARGUMENT', 'EGRESS_DENIED'])
 export class DurableCalls {
   readonly #s: DurableServices;
   readonly #owner: DurableOwner;
-  readonly #ownerId: string;
+  /** Drawn for the first call: most workers never make one. */
+  #ownerId: string | null = null;
   readonly #underWay = new Set<string>();
   readonly resolver: IntentResolver;
   #runs = 0;
@@ -60,7 +62,6 @@ export class DurableCalls {
   constructor(services: DurableServices, owner: DurableOwner) {
     this.#s = services;
     this.#owner = owner;
-    this.#ownerId = services.newId();
     this.resolver = new IntentResolver({
       clock: services.clock,
       pending: () => this.#intents.filter(isPending),
@@ -85,7 +86,7 @@ export class DurableCalls {
 
   /** A run begins; it is shown the list as it is now. */
   begin(fn: GuestFunction): void {
-    this.#run = { fn, number: ++this.#runs, calls: 0, answered: new Set(), shown: resolvedIds(this.#intents) };
+    this.#run = { fn, number: ++this.#runs, calls: 0, answered: null, shown: resolvedIds(this.#intents) };
   }
 
   /** It is over, and its commit follows: what it knew goes with that. */
@@ -94,7 +95,7 @@ export class DurableCalls {
     this.#run = null;
     if (run === null || outcome !== 'ok' || this.#intents.length === 0) return;
     const { answered, shown } = run;
-    this.#keep(this.#intents.filter(({ id }) => !(answered.has(id) || (run.fn === 'tick' && shown.has(id)))));
+    this.#keep(this.#intents.filter(({ id }) => !(answered?.has(id) === true || (run.fn === 'tick' && shown.has(id)))));
   }
 
   /** `commit` as the run sees it: waiting for the store is not its time. @throws RuntimeError */
@@ -106,17 +107,20 @@ export class DurableCalls {
     const run = this.#run;
     if (run === null || signal.aborted) throw tooLate();
     const intent = this.#intentOf(run, request);
-    this.#keep(withIntent(this.#intents, intent, run.answered));
+    this.#keep(withIntent(this.#intents, intent, run.answered ?? NO_IDS));
     const { id } = intent;
     this.#underWay.add(id);
     try {
-      await this.#permit(signal, commit, id);
-      const json = await this.#send(request, id);
+      await this.#permit(run, signal, commit, id);
+      const json = await this.#send(run, request, id);
       this.#keep(withOutcome(this.#intents, id, { kind: 'done', json }));
       const isHeard = this.#run === run && !signal.aborted;
       // One that comes too late is stored all the same: the next tick sees it.
       await (isHeard ? commit('now') : this.#owner.commit('soon'));
-      if (this.#run === run) run.answered.add(id);
+      if (this.#run === run) {
+        run.answered ??= new Set();
+        run.answered.add(id);
+      }
       return json;
     } finally {
       this.#underWay.delete(id);
@@ -128,12 +132,13 @@ export class DurableCalls {
     const { tick } = this.#owner.head();
     const { fn, number } = run;
     const call = ++run.calls;
+    this.#ownerId ??= this.#s.newId();
     const id = intentId({ worker, owner: this.#ownerId, tick, fn, run: number, call, adapter, method, request });
     return { id, adapter, method, tick, fn, at: this.#s.clock.wallMs(), request, status: 'open' };
   }
 
   /** Returns when it may be sent. When it may not, nothing was, and the next commit forgets it. */
-  async #permit(signal: AbortSignal, commit: (need: CommitNeed) => Promise<void>, id: string): Promise<void> {
+  async #permit(run: Run, signal: AbortSignal, commit: (need: CommitNeed) => Promise<void>, id: string): Promise<void> {
     try {
       await commit('durable');
       if (!(await this.#s.mayAct(this.#owner.worker)))
@@ -143,18 +148,24 @@ export class DurableCalls {
         );
       if (signal.aborted) throw tooLate();
     } catch (thrown) {
-      this.#keep(withoutIntent(this.#intents, id));
+      this.#forget(run, id);
       throw thrown;
     }
   }
 
-  async #send({ adapter, method, send }: DurableRequest, id: string): Promise<string> {
+  /** It was not sent. A worker that does not hear that from its call may have seen it as unknown, and has to be shown. */
+  #forget(run: Run, id: string): void {
+    const isHeard = this.#run === run;
+    this.#keep(isHeard ? withoutIntent(this.#intents, id) : withOutcome(this.#intents, id, { kind: 'absent' }));
+  }
+
+  async #send(run: Run, { adapter, method, send }: DurableRequest, id: string): Promise<string> {
     try {
       return await send(id);
     } catch (thrown) {
       const error = toRuntimeError(thrown);
       if (NOT_SENT.has(error.code)) {
-        this.#keep(withoutIntent(this.#intents, id));
+        this.#forget(run, id);
         throw error;
       }
       if (error.code === 'INTERNAL')

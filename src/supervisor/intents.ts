@@ -118,8 +118,11 @@ function settled({ reason: _before, ...intent }: Intent, outcome: Outcome): Inte
   }
 }
 
+export const NO_IDS: ReadonlySet<string> = new Set();
+
 /** Ids that a run is shown as resolved. */
 export function resolvedIds(intents: readonly Intent[]): ReadonlySet<string> {
+  if (intents.length === 0) return NO_IDS;
   return new Set(intents.filter((intent) => !isPending(intent)).map(({ id }) => id));
 }
 

@@ -5,6 +5,7 @@ import type { Intent } from '../../src/supervisor/intents.ts';
 import { type Engine, startEngine, workerOf } from '../support/engine.ts';
 import { type Exchange, startExchange, type Trouble } from '../support/exchange.ts';
 import { createExchangeAdapter, type ExchangeAdapterOptions } from '../support/exchange-adapter.ts';
+import { RestorableStore } from '../support/restorable-store.ts';
 import { CommandedStore } from '../support/stores.ts';
 
 const PYTHON_MS = { timeout: 60_000 };
@@ -12,6 +13,7 @@ const PYTHON_MS = { timeout: 60_000 };
 interface World {
   readonly engine: Engine;
   readonly store: CommandedStore;
+  readonly memory: MemoryStateStore;
   readonly exchange: Exchange;
   /** The intents that are stored. */
   stored(): Promise<readonly Intent[]>;
@@ -41,6 +43,7 @@ async function startWorld(
   return {
     engine,
     store,
+    memory,
     exchange,
     stored: async () => headOf((await memory.read('default/w'))?.head).intents,
     state: () => engine.runtime.readState('w'),
@@ -176,6 +179,17 @@ describe.each([
   });
 });
 
+/** Gives the test a moment between what it writes and its order. */
+const SLOW = `
+  export async function tick(ctx) {
+    if (ctx.worker.tick > 1) return ctx.state.set('seen', ctx.exchange.unresolved.length);
+    ctx.state.set('before', 1);
+    await ctx.state.flush();
+    ctx.log.info('about to');
+    await new Promise((done) => setTimeout(done, 300));
+    ctx.state.set('reply', await ctx.exchange.place('A', 1));
+  }`;
+
 describe('a durable call', () => {
   test('is not sent while the store is away, and is when it is back', async () => {
     const { engine, store, exchange, state } = await startWorld();
@@ -191,6 +205,33 @@ describe('a durable call', () => {
     expect([...exchange.sent.values()]).toEqual([1]);
     expect((await state())['reply']).toMatchObject({ orderId: 1 });
     expect(engine.ticks.every(({ outcome }) => outcome === 'ok')).toBe(true);
+  });
+
+  test('is not sent when another node has taken the worker over meanwhile', async () => {
+    const { engine, memory, exchange } = await startWorld();
+    await engine.run('w', SLOW);
+    await engine.next('log', ({ text }) => text === 'about to');
+    await memory.claim('default/w');
+    await engine.inState('w', 'failed');
+    expect(engine.runtime.worker('w').reason).toContain('another owner took it over');
+    expect(exchange.sent.size).toBe(0);
+  });
+
+  test('over a store that was put back is sent once everything is stored again', async () => {
+    const store = new RestorableStore();
+    const { engine, exchange, state } = await startWorld({ stateStore: store });
+    const atOrder: unknown[] = [];
+    exchange.onOrder = async () => {
+      const stored = await store.read('default/w');
+      atOrder.push([Object.fromEntries(stored?.entries ?? [])['before'], headOf(stored?.head).intents[0]?.status]);
+    };
+    await engine.run('w', SLOW);
+    await engine.next('log', ({ text }) => text === 'about to');
+    await store.putBack('default/w', (now) => ({ ...now, revision: now.revision - 1n, entries: [], head: null }));
+    await engine.okTicks('w', 2);
+    expect(atOrder).toEqual([['1', 'open']]);
+    expect([...exchange.sent.values()]).toEqual([1]);
+    expect(await state()).toMatchObject({ before: 1, reply: { orderId: 1 }, seen: 0 });
   });
 
   test('that is answered after its tick is shown as done, though nobody asked for it', async () => {

@@ -102,6 +102,18 @@ describe('a durable call', () => {
     expect(head.intents).toEqual([]);
   });
 
+  test('that turns out not to be sent after its run is shown as absent', async () => {
+    const { calls, head, place } = open();
+    const answer = Promise.withResolvers<string>();
+    calls.begin('tick');
+    const asked = place(() => answer.promise);
+    await settle();
+    calls.end('timeout');
+    answer.reject(new RuntimeError('BAD_ARGUMENT', 'no'));
+    await expect(asked).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
+    expect(head.intents).toMatchObject([{ status: 'absent' }]);
+  });
+
   test('that fails in any other way is unknown, and says no more of a mistake in the adapter than that', async () => {
     const { calls, head, events, place } = open();
     calls.begin('tick');
