@@ -129,7 +129,8 @@ class Engine implements Runtime {
       parkLeadMs: parking.leadMs,
       world: options.world === undefined ? null : checkedWorld(options.world),
       // One node owns all of its workers for as long as it runs.
-      mayAct: () => true,
+      // Longer than anything else a lease has to hold for what cannot be taken back.
+      mayAct: () => stores.placement === null || stores.placement.state === 'held',
       onTick: (record) => {
         records.appendTick(record);
         this.#events.emit('tick', record);

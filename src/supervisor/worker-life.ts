@@ -8,6 +8,7 @@ import { toRuntimeError } from '../core/errors.ts';
 import { DUMP_MS_MAX } from '../core/limits.ts';
 import { Alarm } from './alarm.ts';
 import type { CellLoss } from './cell-loss.ts';
+import { runWhenAllowed } from './hold-run.ts';
 import { loadSpec } from './load-spec.ts';
 import { sleepParked } from './parking.ts';
 import { sandboxPauseMs, setupPauseMs } from './pauses.ts';
@@ -292,7 +293,8 @@ export class WorkerLife {
   ): Promise<RunResult> {
     const { compiled, durable } = this.#self;
     durable.begin(fn);
-    const result = await session.run(runOrder(this.#self, fn, timeoutMs, times, error));
+    const order = () => runOrder(this.#self, fn, timeoutMs, times, error);
+    const result = await runWhenAllowed(this.#self, session, order);
     durable.end(result.outcome);
     if (result.error === null) return result;
     return { ...result, error: { ...result.error, stack: compiled.mapStack(result.error.stack) } };
