@@ -36,11 +36,16 @@ test('the page has a row for every setting, and none for what is not a setting',
     ['schedule', new Set(keysOf(properties['schedule']))],
     ['retention', new Set(keysOf(properties['retention']))],
     ['sidecars', new Set(keysOf(properties['sidecars']?.items))],
+    ['postgres', new Set(keysOf(properties['postgres']))],
+    ['redis', new Set(keysOf(properties['redis']))],
+    ['state', new Set(keysOf(properties['state']))],
+    ['placement', new Set(keysOf(properties['placement']))],
   ]);
   const found = documented();
   for (const [section, keys] of expected) expect(found.get(section), section).toEqual(keys);
   const parts = Object.entries(properties)
     .filter(([, node]) => node.properties !== undefined)
     .map(([key]) => key);
-  expect(['defaults', 'http', 'cells', 'schedule', 'retention'].sort()).toEqual(parts.sort());
+  const sections = ['cells', 'defaults', 'http', 'placement', 'postgres', 'redis', 'retention', 'schedule', 'state'];
+  expect(sections).toEqual(parts.sort());
 });
