@@ -340,6 +340,25 @@ describe('a durable call', () => {
     expect(await state()).toEqual({ seen2: ['done'], seen3: [] });
   });
 
+  test('whose reply was told, but whose cell died before the worker noted it, is shown to the next tick', async () => {
+    const { engine, exchange, state } = await startWorld();
+    await engine.run(
+      'w',
+      `export async function tick(ctx) {
+         const { tick } = ctx.worker;
+         if (tick > 1) return ctx.state.set('seen' + tick, ctx.exchange.unresolved.map(({ status, result }) => [status, result.orderId]));
+         await ctx.exchange.place('A', 1);
+         ctx.log.info('has the reply');
+         await new Promise((done) => setTimeout(done, 60_000));
+       }`,
+    );
+    await engine.next('log', ({ text }) => text === 'has the reply');
+    process.kill(engine.runtime.worker('w').cell ?? 0, 'SIGKILL');
+    await engine.okTicks('w', 2);
+    expect(await state()).toEqual({ seen2: [['done', 1]], seen3: [] });
+    expect(exchange.asked, 'its outcome was stored').toBe(0);
+  });
+
   test('of setup and of on_error has an id of its own each time', async () => {
     const { engine, exchange, state } = await startWorld();
     await engine.run(

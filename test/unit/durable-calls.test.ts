@@ -235,6 +235,18 @@ describe('finding out what became of one', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('holds up nobody who ends the life meanwhile', async () => {
+    const { calls, clock, head } = open({ intents: pending(9) });
+    calls.resolver.wake();
+    const ready = calls.resolver.ready();
+    await settle();
+    calls.resolver.rest();
+    await ready;
+    await settle();
+    expect(clock.pending).toBe(0);
+    expect(head.intents).toEqual(pending(9));
+  });
+
   test('begins anew in the next life, and does nothing between two', async () => {
     let asked = 0;
     const { calls, clock } = open({
