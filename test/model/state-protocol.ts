@@ -124,6 +124,8 @@ export interface Deviations {
   readonly comparesRevisionOnly?: boolean;
   readonly postgresIgnoresFence?: boolean;
   readonly postgresIgnoresBase?: boolean;
+  /** No row changed is a refusal, also where the first try of the same update had changed it. */
+  readonly postgresKnowsNoRetry?: boolean;
   /** The checkpoint carries the whole state and asks for nothing. */
   readonly checkpointOverwrites?: boolean;
   /** A commit is accepted where the hash is missing. */

@@ -74,7 +74,8 @@ function commitToPostgres(row: Row, request: Request, rules: Rules): Outcome {
   if (rules.checkpointOverwrites && op === 'checkpoint-postgres')
     return { fence: row.fence, epoch, revision, lineage: content };
   if (row.fence !== epoch && !rules.postgresIgnoresFence) return 'fenced';
-  if (row.epoch === epoch && row.revision === revision && row.lineage.endsWith(content)) return 'ok';
+  const applied = row.epoch === epoch && row.revision === revision && row.lineage.endsWith(content);
+  if (applied && !rules.postgresKnowsNoRetry) return 'ok';
   if (row.revision !== base && !rules.postgresIgnoresBase) return 'stale';
   return { fence: row.fence, epoch, revision, lineage: row.lineage + content };
 }

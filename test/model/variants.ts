@@ -140,6 +140,13 @@ export const MUTANTS: readonly Variant[] = [
     ['I2', 25, 57_697],
   ),
   breaks(
+    'an update of Postgres that is tried again counts as refused',
+    'redis',
+    { grace: false, faults: { resend: 1 } },
+    { postgresKnowsNoRetry: true },
+    ['I1', 16, 617],
+  ),
+  breaks(
     'a checkpoint overwrites whatever Postgres has',
     'redis',
     { grace: false, faults: { flush: 1, stray: 1 } },
