@@ -29,6 +29,8 @@ import { parseWorkerId, WorkerRegistry } from './supervisor/worker-registry.ts';
 import { closeCompiler } from './workers/esbuild-service.ts';
 
 const STOP_GRACE_MS = 10_000;
+/** What has to be left of the lease when a durable call is sent: it must arrive before another node could ask about it. */
+const ACT_MS_MIN = 1_000;
 const CELLS_MAX = 32;
 const WORKERS_PER_CELL = { javascript: 1_000, python: 40 } as const;
 /** Guests that run at once over all cells: more than cores hides the hand-over between threads, many more costs throughput. */
@@ -129,8 +131,7 @@ class Engine implements Runtime {
       parkLeadMs: parking.leadMs,
       world: options.world === undefined ? null : checkedWorld(options.world),
       // One node owns all of its workers for as long as it runs.
-      // Longer than anything else a lease has to hold for what cannot be taken back.
-      mayAct: () => stores.placement === null || stores.placement.state === 'held',
+      mayAct: () => stores.placement === null || stores.placement.leftMs > ACT_MS_MIN,
       onTick: (record) => {
         records.appendTick(record);
         this.#events.emit('tick', record);

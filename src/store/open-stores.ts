@@ -9,7 +9,7 @@ import type { PostgresStoreOptions, RedisStoreOptions, RuntimeOptions } from '..
 import type { RecordStore, StateStore } from './contracts.ts';
 import { type EmbeddedOptions, openEmbeddedRecords, openEmbeddedStores } from './embedded/open.ts';
 import { LeasedStateStore } from './leased-state-store.ts';
-import type { NodeInfo, Placement } from './placement.ts';
+import type { LeaseState, NodeInfo, Placement } from './placement.ts';
 import { PostgresLease } from './postgres/lease.ts';
 import { migrate, pendingMigrations } from './postgres/migrations.ts';
 import { PostgresPool } from './postgres/postgres-pool.ts';
@@ -17,7 +17,7 @@ import { PostgresStateStore } from './postgres/postgres-state-store.ts';
 import { checkRedis } from './redis/redis-checks.ts';
 import { RedisClient } from './redis/redis-client.ts';
 import { RedisStateStore } from './redis/redis-state-store.ts';
-import { type Ack, SyncedStateStore } from './synced/synced-state-store.ts';
+import { SyncedStateStore } from './synced/synced-state-store.ts';
 
 /** What an operator sets of them. */
 export type StoreSettings = Pick<RuntimeOptions, 'postgres' | 'redis' | 'state' | 'placement'>;
@@ -85,11 +85,12 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
     cleanup.push('the lease', () => lease.placement.release());
 
     const durable = new PostgresStateStore({ pool, lease: lease.placement });
+    const hot = client === null ? null : new RedisStateStore(client);
     const inner =
-      client === null
+      hot === null
         ? durable
         : new SyncedStateStore({
-            hot: new RedisStateStore(client),
+            hot,
             durable,
             clock,
             ack,
@@ -97,7 +98,14 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
             unsyncedMs: options.state?.unsyncedMs ?? UNSYNCED_MS,
             log,
           });
-    const obstacle = (): string | null => obstacleOf(lease.placement, ack);
+    let heldConnection: number | null = null;
+    const mayGoOn = (): boolean =>
+      ack === 'redis' && heldConnection !== null && client?.connection === heldConnection && hot?.isCertain === true;
+    const obstacle = (): string | null => {
+      const { state: held } = lease.placement;
+      if (held === 'held') heldConnection = client?.connection ?? null;
+      return obstacleOf(held, mayGoOn);
+    };
     const state = new LeasedStateStore(inner, obstacle);
     cleanup.push('the state store', () => state.close());
     const kind = client === null ? 'postgres' : 'redis+postgres';
@@ -154,13 +162,17 @@ function openLease({ postgres, placement, clock, node, log }: StoresOptions): {
   return { pool, placement: new PostgresLease({ pool, clock, group, self: node, ttlMs, log }) };
 }
 
-function obstacleOf(placement: Placement, ack: Ack): string | null {
-  switch (placement.state) {
+/**
+ * `mayGoOn`, for a node that is cut off: every commit asks Redis, which refuses it as soon as another node has claimed the worker. But
+ * only a Redis that has not lost that fence: so it has to be the same connection as when the lease was held, and no whole hash
+ * of this node may still be under way, which could bring its own old fence back. test/model has the traces.
+ */
+function obstacleOf(state: LeaseState, mayGoOn: () => boolean): string | null {
+  switch (state) {
     case 'held':
       return null;
     case 'cut-off':
-      // Every commit asks Redis, which refuses it as soon as another node has claimed the worker.
-      return ack === 'redis' ? null : 'the lease of this node ran out, and Postgres cannot be reached';
+      return mayGoOn() ? null : 'the lease of this node ran out, and Postgres cannot be reached';
     case 'unsure':
       return 'the lease of this node ran out while it stood still, and is being renewed';
     case 'lost':

@@ -19,6 +19,8 @@ export type LeaseState = 'held' | 'cut-off' | 'unsure' | 'lost';
 
 export interface Placement {
   readonly state: LeaseState;
+  /** Until nobody else can own the group, ms; 0 when it is over. */
+  readonly leftMs: number;
   /**
    * Waits until this node owns its group; `onWait` is told who does meanwhile, once per owner. Rejects with STOPPED when the
    * signal comes first.

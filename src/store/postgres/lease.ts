@@ -59,6 +59,10 @@ export class PostgresLease implements Placement, LeaseGuard {
     return 'unsure';
   }
 
+  get leftMs(): number {
+    return this.#lost ? 0 : Math.max(0, this.#deadline - this.#o.clock.monoMs());
+  }
+
   proof(): readonly [group: string, epoch: bigint, holder: string] {
     return [this.#o.group, this.#epoch, this.#o.self.node];
   }

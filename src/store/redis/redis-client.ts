@@ -23,6 +23,7 @@ export class RedisClient {
   readonly where: string;
   readonly #client: Redis | Cluster;
   #closed = false;
+  #breaks = 0;
   #lastError = 'it has not been connected yet';
 
   private constructor(address: RedisAddress, settings: RedisStoreOptions, log: RedisLog) {
@@ -36,9 +37,20 @@ export class RedisClient {
       if (this.#lastError !== told && !this.#closed) log('warn', `Redis at ${this.where}: ${this.#lastError}`);
       told = this.#lastError;
     });
+    this.#client.on('close', () => {
+      this.#breaks += 1;
+    });
     this.#client.on('ready', () => {
       told = '';
     });
+  }
+
+  /**
+   * The same number for as long as the one connection lasts: no server that was put back or replaced has come between. Of a cluster, which
+   * has many, nobody can say that: null.
+   */
+  get connection(): number | null {
+    return this.#client instanceof Cluster ? null : this.#breaks;
   }
 
   /** Connects. @throws RuntimeError CONFIG_INVALID, STORE_UNAVAILABLE, STORE_UNUSABLE */

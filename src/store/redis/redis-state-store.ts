@@ -41,6 +41,8 @@ export class RedisStateStore implements StateStore {
   readonly #queue: WorkerQueue;
   /** One kind for all: a batch is a pipeline, and its commands need not be alike. */
   readonly #calls: BatchKind<Call, unknown>;
+  #isCertain = true;
+  #overwrites = 0;
 
   constructor(client: RedisClient) {
     this.#client = client;
@@ -51,6 +53,14 @@ export class RedisStateStore implements StateStore {
       weightMax: WEIGHT_MAX,
     });
     this.#calls = { sizeMax: 500, weightMax: 8 * MiB, run: (calls) => this.#pipeline(calls) };
+  }
+
+  /**
+   * Every hash that this store has written as a whole was answered for. Where one was not, it may still arrive, and bring back a
+   * fence that was lost meanwhile.
+   */
+  get isCertain(): boolean {
+    return this.#isCertain && this.#overwrites === 0;
   }
 
   async commit(commit: Commit): Promise<CommitResult> {
@@ -73,14 +83,14 @@ export class RedisStateStore implements StateStore {
     if (refusal !== null) throw refusal;
     const { worker, epoch, revision, commitId, head, checksum = '', entries } = replacement;
     const version = [String(epoch), String(epoch), String(revision), commitId, checksum, head];
-    return toResult(await this.#submit(OVERWRITE, worker, ['replace', ...version, ...pairs(entries)], true));
+    return this.#overwrite(worker, ['replace', ...version, ...pairs(entries)]);
   }
 
   /** Makes the hash what `copy` is, for the owner of its epoch, who knows that it is newer. */
   async repair(worker: WorkerId, copy: StoredCopy): Promise<CommitResult> {
     const { epoch, writtenEpoch, revision, commitId, head, checksum = '', entries } = copy;
     const version = [String(epoch), String(writtenEpoch), String(revision), commitId ?? '', checksum, head ?? ''];
-    return toResult(await this.#submit(OVERWRITE, worker, ['repair', ...version, ...pairs(entries)], true));
+    return this.#overwrite(worker, ['repair', ...version, ...pairs(entries)]);
   }
 
   async claim(worker: WorkerId): Promise<StoredCopy> {
@@ -122,6 +132,18 @@ export class RedisStateStore implements StateStore {
   /** The client stays open: it is its opener's. */
   close(): Promise<void> {
     return this.#queue.close();
+  }
+
+  async #overwrite(worker: WorkerId, args: Call['args']): Promise<CommitResult> {
+    this.#overwrites += 1;
+    try {
+      return toResult(await this.#submit(OVERWRITE, worker, args, true));
+    } catch (thrown) {
+      this.#isCertain = false;
+      throw thrown;
+    } finally {
+      this.#overwrites -= 1;
+    }
   }
 
   #submit(script: Script, worker: WorkerId, args: Call['args'], urgent: boolean): Promise<unknown> {

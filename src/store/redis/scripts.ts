@@ -64,18 +64,21 @@ export const READ = script(`return redis.call('HGETALL', KEYS[1])`);
 
 /**
  * 'replace' or 'repair', epoch, written epoch, revision, commit id, checksum, head, then pairs. Everything else of the worker goes. The
- * fence decides first; a replacement must be above what is stored under its own epoch, a repair is the claimer's, who has
- * compared. Answers like COMMIT.
+ * fence decides first. Under its own epoch a replacement must be above what is stored, and a repair, which is the claimer's who has
+ * compared, not below: it may be a late copy of one that was sent twice. Answers like COMMIT.
  */
 export const OVERWRITE = script(`
 ${LESS}
-local stored = redis.call('HMGET', KEYS[1], 'e', 'r', 'c')
+local stored = redis.call('HMGET', KEYS[1], 'e', 'r', 'c', 'w')
 if stored[1] then
   if less(ARGV[2], stored[1]) then return {'fenced', stored[1]} end
   if not stored[2] and stored[1] == ARGV[2] then return {'fenced', stored[1]} end
   if ARGV[1] == 'replace' and stored[2] and stored[1] == ARGV[2] and not less(stored[2], ARGV[4]) then
     if stored[2] == ARGV[4] and stored[3] == ARGV[5] then return 1 end
     return {'stale', stored[2]}
+  end
+  if ARGV[1] == 'repair' and stored[2] and stored[1] == ARGV[2] then
+    if less(ARGV[3], stored[4]) or (ARGV[3] == stored[4] and less(ARGV[4], stored[2])) then return {'stale', stored[2]} end
   end
 end
 ${PORTIONS}

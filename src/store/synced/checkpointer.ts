@@ -114,13 +114,11 @@ export class Checkpointer {
     try {
       result = await this.#o.durable.advance(step, true);
     } catch (thrown) {
-      track.failed();
       this.#onFailure(thrown);
       throw thrown;
     }
     this.#onAnswer();
     if (result.kind !== 'ok') {
-      track.failed();
       track.refused = result;
       return result;
     }

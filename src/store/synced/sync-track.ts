@@ -19,7 +19,8 @@ export class SyncTrack {
   #latest: Version;
   #dirty = new Map<string, string | null>();
   #characters = 0;
-  #flying: Map<string, string | null> | null = null;
+  /** Sent, and not known to be stored: it is sent again as it is, or nobody could tell whether it was. */
+  #step: Advance | null = null;
 
   constructor(worker: string, epoch: bigint, both: Version) {
     this.worker = worker;
@@ -43,44 +44,33 @@ export class SyncTrack {
     if (commit.revision <= this.#latest.revision) return;
     const { revision, commitId, head, checksum, changes } = commit;
     this.#latest = { revision, commitId, head, checksum };
-    for (const { key, json } of changes) this.#put(this.#dirty, key, json);
+    for (const { key, json } of changes) this.#put(key, json);
     this.behindSince ??= nowMs;
   }
 
-  /** Everything that Postgres lacks, as one step; {@link landed} or {@link failed} follows. */
+  /** What Postgres lacks, as one step, or the one before whose outcome is unknown. {@link landed} follows when it is there. */
   take(): Advance {
+    if (this.#step !== null) return this.#step;
     const { revision, commitId, head, checksum } = this.#latest;
     const changes: StateChange[] = Array.from(this.#dirty, ([key, json]) => ({ key, json }));
-    this.#flying = this.#dirty;
     this.#dirty = new Map();
     const sum = checksum === undefined ? {} : { checksum };
     const { worker, epoch, synced: base } = this;
-    return { worker, epoch, base, revision, commitId, head, changes, ...sum };
+    this.#step = { worker, epoch, base, revision, commitId, head, changes, ...sum };
+    return this.#step;
   }
 
   landed(step: Advance, nowMs: number): void {
     this.synced = step.revision;
-    for (const [key, json] of this.#flying ?? []) this.#characters -= sizeOf(key, json);
-    this.#flying = null;
+    for (const { key, json } of step.changes) this.#characters -= sizeOf(key, json);
+    this.#step = null;
     this.behindSince = this.#latest.revision > step.revision ? nowMs : null;
   }
 
-  failed(): void {
-    const newer = this.#dirty;
-    this.#dirty = this.#flying ?? new Map();
-    this.#flying = null;
-    for (const [key, json] of newer) {
-      this.#characters -= sizeOf(key, json);
-      this.#put(this.#dirty, key, json);
-    }
-  }
-
-  #put(into: Map<string, string | null>, key: string, json: string | null): void {
-    const before = into.get(key);
+  #put(key: string, json: string | null): void {
+    const before = this.#dirty.get(key);
     if (before !== undefined) this.#characters -= sizeOf(key, before);
-    // Behind the others again: the order is that of the last writes.
-    into.delete(key);
-    into.set(key, json);
+    this.#dirty.set(key, json);
     this.#characters += sizeOf(key, json);
   }
 }
