@@ -112,8 +112,8 @@ const postgres = await startPostgres();
 figures['fsync of 4 KiB p50, ms'] = fsyncMs(folder);
 const pool = new PostgresPool({ url: postgres.url }, log);
 await migrate(pool);
-const client = await RedisClient.open({ url: redis.url }, log);
-const durable = new PostgresStateStore({ pool, lease: null });
+const client = await RedisClient.open({ url: redis.url, prefix: 'bench' }, log);
+const durable = new PostgresStateStore({ pool, group: 'default', lease: null });
 const synced = new SyncedStateStore({
   hot: new RedisStateStore(client),
   durable,
@@ -127,7 +127,10 @@ const embedded = await openEmbeddedStores({ dataDir: join(folder, 'data'), log }
 
 figures['plain HSETs/s, pipelined'] = await plainHsets(redis.url);
 figures['commits/s, Redis and Postgres'] = await commitsPerSecond(synced, WORKERS);
-figures['commits/s, Postgres alone'] = await commitsPerSecond(new PostgresStateStore({ pool, lease: null }), WORKERS);
+figures['commits/s, Postgres alone'] = await commitsPerSecond(
+  new PostgresStateStore({ pool, group: 'default', lease: null }),
+  WORKERS,
+);
 figures['commits/s, data folder, 1,000 workers'] = await commitsPerSecond(embedded.state, WORKERS);
 figures['commits/s, data folder, 10,000 workers'] = await commitsPerSecond(embedded.state, 10_000);
 

@@ -1,4 +1,5 @@
 /** Brings the engine in step with the configuration: what is configured is deployed and runs, what is not is stopped. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { LoadedConfig } from '../config/resolve.ts';
 import { RuntimeError } from '../core/errors.ts';
 import type { Runtime, WorkerStatus } from '../runtime.ts';
@@ -37,7 +38,7 @@ export async function deployAll(
   const lane = async () => {
     for (const worker of queue) {
       if (options.ending()) return;
-      const outcome = await deployOne(runtime, worker, wanted, reporter, options);
+      const outcome = await deployPatiently(runtime, worker, wanted, reporter, options);
       if (outcome !== 'disabled') counts[outcome] += 1;
     }
   };
@@ -47,13 +48,26 @@ export async function deployAll(
 
 type Outcome = 'running' | 'invalid' | 'failed' | 'disabled';
 
+const RETRY_MS = 1_000;
+
+/** A store that is away is waited for, however long: every worker that should run does so in the end without a person. */
+async function deployPatiently(
+  ...[runtime, worker, wanted, reporter, options]: Parameters<typeof deployOne>
+): Promise<Outcome> {
+  for (;;) {
+    const outcome = await deployOne(runtime, worker, wanted, reporter, options);
+    if (outcome !== 'store-away') return outcome;
+    await pause(RETRY_MS);
+  }
+}
+
 async function deployOne(
   runtime: Runtime,
   worker: Configured,
   wanted: ReadonlySet<string>,
   reporter: Reporter,
   options: DeployOptions,
-): Promise<Outcome> {
+): Promise<Outcome | 'store-away'> {
   const id = idOf(worker.options);
   try {
     if (!worker.enabled) {
@@ -74,6 +88,7 @@ async function deployOne(
   } catch (error) {
     if (!(error instanceof RuntimeError)) throw error;
     if (options.ending()) return 'disabled';
+    if (error.code === 'STORE_UNAVAILABLE') return 'store-away';
     const text =
       error.code === 'CODE_INVALID'
         ? `cannot run: ${describeCodeProblems(error, worker.options.source)}`

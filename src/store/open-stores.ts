@@ -44,6 +44,8 @@ export interface OpenStores {
   close(): Promise<void>;
 }
 
+const GROUP = 'default';
+const PREFIX = 'tick-runtime';
 const CHECKPOINT_MS = 5_000;
 const UNSYNCED_MS = 60_000;
 const LEASE_MS = 15_000;
@@ -76,7 +78,8 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
     cleanup.push('the records', () => folder.close());
     const pool = await openPool(postgres, log);
     cleanup.push('the connections to Postgres', () => pool.close());
-    const client = redis === undefined ? null : await openRedis(redis, log);
+    const group = options.placement?.group ?? GROUP;
+    const client = redis === undefined ? null : await openRedis(redis, group, log);
     if (client !== null) cleanup.push('the connection to Redis', () => client.close());
 
     const lease = openLease(options);
@@ -84,7 +87,7 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
     await lease.placement.acquire(options.signal, options.onStandby);
     cleanup.push('the lease', () => lease.placement.release());
 
-    const durable = new PostgresStateStore({ pool, lease: lease.placement });
+    const durable = new PostgresStateStore({ pool, group, lease: lease.placement });
     const hot = client === null ? null : new RedisStateStore(client);
     const inner =
       hot === null
@@ -139,8 +142,9 @@ export async function openPool(postgres: PostgresStoreOptions, log: StoresOption
   }
 }
 
-async function openRedis(settings: RedisStoreOptions, log: StoresOptions['log']): Promise<RedisClient> {
-  const client = await RedisClient.open(settings, log);
+async function openRedis(settings: RedisStoreOptions, group: string, log: StoresOptions['log']): Promise<RedisClient> {
+  const prefix = `${settings.prefix ?? PREFIX}:${group}`;
+  const client = await RedisClient.open({ ...settings, prefix }, log);
   try {
     for (const warning of await checkRedis(client)) log('warn', warning);
     return client;
@@ -158,7 +162,7 @@ function openLease({ postgres, placement, clock, node, log }: StoresOptions): {
   const ttlMs = placement?.leaseMs ?? LEASE_MS;
   const statementMs = Math.min(LEASE_STATEMENT_MS_MAX, ttlMs / 4);
   const pool = new PostgresPool({ ...postgres, poolSize: 1 }, log, statementMs);
-  const group = placement?.group ?? 'default';
+  const group = placement?.group ?? GROUP;
   return { pool, placement: new PostgresLease({ pool, clock, group, self: node, ttlMs, log }) };
 }
 

@@ -5,10 +5,11 @@
 import { RuntimeError } from '../core/errors.ts';
 import { STATE_LIMITS } from '../core/limits.ts';
 import type { RuntimeEvents, WorkerOptions, WorkerPatch, WorkerStatus } from '../runtime.ts';
-import type { RecordStore, StateStore, StoredWorker, WorkerId } from '../store/contracts.ts';
+import type { Claimed, RecordStore, StateStore, StoredWorker, WorkerId } from '../store/contracts.ts';
 import { compileWorker } from '../workers/compile.ts';
 import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
 import { checkOptions, resolveSettings, resolveWorker } from '../workers/resolve.ts';
+import { claimPatiently } from './claim.ts';
 import { parseHead, type WorkerHead } from './head.ts';
 import { Ledger } from './ledger.ts';
 import type { SlotServices } from './slot-services.ts';
@@ -44,6 +45,7 @@ export class WorkerRegistry {
   readonly #dormant = new Map<WorkerId, WorkerHead>();
   readonly #queues = new Map<WorkerId, Promise<unknown>>();
   readonly #hurry = Promise.withResolvers<void>();
+  #ended = false;
 
   constructor(options: RegistryOptions) {
     this.#o = options;
@@ -110,7 +112,7 @@ export class WorkerRegistry {
       const slot = this.#slots.has(id) ? await this.#owned(id) : undefined;
       if (slot === undefined && !this.#dormant.has(id)) throw notFound(id);
       await slot?.end('stop', now);
-      const epoch = slot?.self.ledger.epoch ?? (await this.#o.store.claim(id)).epoch;
+      const epoch = slot?.self.ledger.epoch ?? (await this.#claimed(id)).epoch;
       slot?.self.ledger.close(new RuntimeError('STOPPED', 'The worker was removed.'));
       const removed = await this.#o.store.remove(id, epoch);
       if (removed.kind !== 'ok') throw notOurs(id);
@@ -153,6 +155,7 @@ export class WorkerRegistry {
 
   /** Another node owns the workers: nothing of them is written any more, and all of them end. */
   abandon(error: RuntimeError): void {
+    this.#ended = true;
     for (const slot of this.#slots.values()) {
       slot.self.ledger.close(error);
       slot.end('suspend', true).catch(() => undefined);
@@ -167,6 +170,7 @@ export class WorkerRegistry {
 
   /** Ends every life but not the wish to run. */
   async suspendAll(graceMs: number): Promise<void> {
+    this.#ended = true;
     const { clock, log } = this.#o.services;
     await suspendAll({ slots: [...this.#slots.values()], clock, log, graceMs, hurry: this.#hurry.promise });
     for (const slot of this.#slots.values()) slot.self.ledger.close(new RuntimeError('STOPPED', 'The engine stopped.'));
@@ -188,7 +192,7 @@ export class WorkerRegistry {
   /** As it stands in the store, without a life. */
   async #claim(id: WorkerId, definition: WorkerDefinition, compiled: CompiledWorker): Promise<WorkerSlot> {
     const { services, store } = this.#o;
-    const claimed = await store.claim(id);
+    const claimed = await this.#claimed(id);
     const head = parseHead(id, claimed.head);
     let slot: WorkerSlot | null = null;
     const ledger = new Ledger({
@@ -214,6 +218,17 @@ export class WorkerRegistry {
     return slot;
   }
 
+  #claimed(id: WorkerId): Promise<Claimed> {
+    const { services, store } = this.#o;
+    return claimPatiently({
+      store,
+      clock: services.clock,
+      worker: id,
+      ended: () => this.#ended,
+      onAway: (reason) => services.log('error', `the store is away: ${reason}`, { worker: id }),
+    });
+  }
+
   async #redeploy(slot: WorkerSlot, definition: WorkerDefinition, compiled: CompiledWorker): Promise<void> {
     if (slot.self.compiled.version === compiled.version) {
       slot.reconfigure(definition.settings);
@@ -230,7 +245,7 @@ export class WorkerRegistry {
 
   async #stopDormant(id: WorkerId): Promise<void> {
     if (!this.#dormant.has(id)) throw notFound(id);
-    const claimed = await this.#o.store.claim(id);
+    const claimed = await this.#claimed(id);
     const { epoch, revision, checksum } = claimed;
     // What was listed may be older than what is claimed.
     const stopped: WorkerHead = {

@@ -14,7 +14,7 @@ export const postgresState: Implementation<StatePlace> = {
     return {
       async open() {
         const pool = new PostgresPool({ url }, () => undefined);
-        const store = new PostgresStateStore({ pool, lease: null });
+        const store = new PostgresStateStore({ pool, group: 'default', lease: null });
         const close = store.close.bind(store);
         store.close = async () => {
           await close();

@@ -27,7 +27,7 @@ export function syncedState(ack: Ack): Implementation<StatePlace> {
           const client = await RedisClient.open({ url: redisUrl, prefix }, silent);
           const store = new SyncedStateStore({
             hot: new RedisStateStore(client),
-            durable: new PostgresStateStore({ pool, lease: null }),
+            durable: new PostgresStateStore({ pool, group: 'default', lease: null }),
             clock: systemClock,
             ack,
             checkpointMs: 100,

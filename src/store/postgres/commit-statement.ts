@@ -30,7 +30,8 @@ WITH given AS (
   SELECT * FROM json_to_recordset($2::json) AS c(n int, key text, json text)
 ), found AS MATERIALIZED (
   SELECT w.id, g.n, w.epoch, w.revision, w.commit_id
-    FROM "${schema}".workers w JOIN given g ON g.worker = w.worker ORDER BY w.id FOR UPDATE OF w
+    FROM "${schema}".workers w JOIN given g ON g.worker = w.worker
+   WHERE w.node_group = $3 ORDER BY w.id FOR UPDATE OF w
 ), done AS (
   UPDATE "${schema}".workers w
      SET written_epoch = g.written_epoch, revision = g.revision, commit_id = g.commit_id, checksum = g.checksum, head = g.head
@@ -48,10 +49,13 @@ WITH given AS (
 SELECT g.n, f.epoch, f.revision, f.commit_id
   FROM given g LEFT JOIN found f USING (n) LEFT JOIN done d USING (n) WHERE d.n IS NULL`;
 
-export function commitKind(pool: PostgresPool): BatchKind<Advance, CommitResult> {
+export function commitKind(pool: PostgresPool, group: string): BatchKind<Advance, CommitResult> {
   const statement = text(pool.schema);
   const run = async (commits: readonly Advance[]): Promise<CommitResult[]> => {
-    const rows = await pool.query<Refused & Record<string, unknown>>('commit', statement, parametersOf(commits));
+    const rows = await pool.query<Refused & Record<string, unknown>>('commit', statement, [
+      ...parametersOf(commits),
+      group,
+    ]);
     const refused = new Map(rows.map((row) => [row.n, row]));
     return commits.map((commit, n) => {
       const row = refused.get(n);

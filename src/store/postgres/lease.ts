@@ -39,6 +39,7 @@ export class PostgresLease implements Placement, LeaseGuard {
   #deadline = 0;
   #renewAt = 0;
   #beatAt = 0;
+  #wallAt = 0;
   #renewing: Promise<void> | null = null;
   #unreachable: string | null = null;
   #lost = false;
@@ -137,6 +138,15 @@ export class PostgresLease implements Placement, LeaseGuard {
     if (this.#lost) return;
     // Before the beat counts: what was known of Postgres before a standstill is old.
     this.#tell();
+    const { clock, ttlMs } = this.#o;
+    const wall = clock.wallMs();
+    // A machine that slept: its monotonic clock may have slept too. A calendar that was set costs one renewal.
+    if (wall - this.#wallAt - (now - this.#beatAt) > ttlMs / RENEWALS_PER_TTL && this.#wallAt > 0) {
+      this.#deadline = Math.min(this.#deadline, now);
+      this.#renewAt = now;
+      this.#tell();
+    }
+    this.#wallAt = wall;
     this.#beatAt = now;
     if (now >= this.#renewAt && this.#renewing === null) {
       this.#renewing = this.#renew().finally(() => {

@@ -14,13 +14,15 @@ const MIGRATIONS: Readonly<Record<string, (schema: string) => readonly string[]>
     // rewritten with every commit, and finds room on its own page.
     `CREATE TABLE "${schema}".workers (
        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-       worker text COLLATE "C" NOT NULL UNIQUE,
+       node_group text COLLATE "C" NOT NULL,
+       worker text COLLATE "C" NOT NULL,
        epoch bigint NOT NULL,
        written_epoch bigint NOT NULL,
        revision bigint NOT NULL,
        commit_id text,
        checksum text,
-       head text
+       head text,
+       UNIQUE (node_group, worker)
      ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0)`,
     `CREATE TABLE "${schema}".state (
        worker bigint NOT NULL,

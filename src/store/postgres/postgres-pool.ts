@@ -125,7 +125,8 @@ export class PostgresPool {
       broken = false;
       return result;
     } catch (thrown) {
-      broken = !(thrown instanceof pg.DatabaseError) || thrown.severity !== 'ERROR';
+      // A server that became a replica refuses writes for good; the next connection may find the new primary.
+      broken = !(thrown instanceof pg.DatabaseError) || thrown.severity !== 'ERROR' || thrown.code === '25006';
       throw thrown;
     } finally {
       client.release(broken);

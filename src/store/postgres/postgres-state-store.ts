@@ -22,6 +22,8 @@ import type { PostgresPool } from './postgres-pool.ts';
 
 export interface PostgresStateOptions {
   readonly pool: PostgresPool;
+  /** Whose workers: each node group has its own, by whatever name. */
+  readonly group: string;
   /** Claims are refused unless this lease is held at that moment; null for a store that needs none. */
   readonly lease: LeaseGuard | null;
 }
@@ -44,6 +46,7 @@ interface Row extends Record<string, unknown> {
 
 export class PostgresStateStore implements StateStore {
   readonly #pool: PostgresPool;
+  readonly #group: string;
   readonly #lease: LeaseGuard | null;
   readonly #queue: WorkerQueue;
   readonly #commits: BatchKind<Advance, CommitResult>;
@@ -51,8 +54,9 @@ export class PostgresStateStore implements StateStore {
   readonly #reads: BatchKind<WorkerId, StoredCopy | null>;
   readonly #others: BatchKind<() => Promise<CommitResult>, CommitResult>;
 
-  constructor({ pool, lease }: PostgresStateOptions) {
+  constructor({ pool, group, lease }: PostgresStateOptions) {
     this.#pool = pool;
+    this.#group = group;
     this.#lease = lease;
     this.#queue = new WorkerQueue({
       name: 'Postgres',
@@ -60,7 +64,7 @@ export class PostgresStateStore implements StateStore {
       operationsMax: OPERATIONS_MAX,
       weightMax: WEIGHT_MAX,
     });
-    this.#commits = commitKind(pool);
+    this.#commits = commitKind(pool, group);
     this.#claims = { sizeMax: 200, weightMax: WEIGHT_MAX, run: (workers) => this.#claimAll(workers) };
     this.#reads = { sizeMax: 200, weightMax: WEIGHT_MAX, run: (workers) => this.#readAll(workers) };
     this.#others = { sizeMax: 1, weightMax: 0, run: async ([work]) => (work === undefined ? [] : [await work()]) };
@@ -101,8 +105,8 @@ export class PostgresStateStore implements StateStore {
   async list(): Promise<readonly StoredWorker[]> {
     const rows = await this.#pool.query<Row>(
       'list',
-      `SELECT worker, epoch, revision, head FROM "${this.#pool.schema}".workers ORDER BY worker`,
-      [],
+      `SELECT worker, epoch, revision, head FROM "${this.#pool.schema}".workers WHERE node_group = $1 ORDER BY worker`,
+      [this.#group],
     );
     return rows.map(({ worker, epoch, revision, head }) => ({
       worker,
@@ -127,14 +131,14 @@ export class PostgresStateStore implements StateStore {
     const granted = await this.#pool.query<{ worker: string; epoch: string }>(
       'claim',
       `WITH gone AS MATERIALIZED (SELECT epoch FROM "${schema}".removed FOR SHARE),
-       mine AS (SELECT WHERE $2::text IS NULL OR EXISTS (
+       mine AS (SELECT WHERE $3::bigint IS NULL OR EXISTS (
          SELECT FROM "${schema}".leases
-          WHERE node_group = $2 AND epoch = $3::bigint AND holder = $4 AND expires_at > clock_timestamp()))
-       INSERT INTO "${schema}".workers AS w (worker, epoch, written_epoch, revision)
-       SELECT given, gone.epoch + 1, gone.epoch + 1, 0 FROM unnest($1::text[]) given, gone, mine ORDER BY given
-       ON CONFLICT (worker) DO UPDATE SET epoch = w.epoch + 1
+          WHERE node_group = $2 AND epoch = $3 AND holder = $4 AND expires_at > clock_timestamp()))
+       INSERT INTO "${schema}".workers AS w (node_group, worker, epoch, written_epoch, revision)
+       SELECT $2, given, gone.epoch + 1, gone.epoch + 1, 0 FROM unnest($1::text[]) given, gone, mine ORDER BY given
+       ON CONFLICT (node_group, worker) DO UPDATE SET epoch = w.epoch + 1
        RETURNING w.worker, w.epoch`,
-      [workers, ...(this.#lease?.proof() ?? [null, null, null])],
+      [workers, ...(this.#lease?.proof() ?? [this.#group, null, null])],
     );
     const epochs = new Map(granted.map(({ worker, epoch }) => [worker, BigInt(epoch)]));
     const stored = granted.length === 0 ? [] : await this.#readAll(workers);
@@ -152,8 +156,8 @@ export class PostgresStateStore implements StateStore {
       'read',
       `SELECT worker, epoch, written_epoch, revision, commit_id, checksum, head,
               (SELECT json_agg(json_build_array(key, json) ORDER BY key) FROM "${schema}".state s WHERE s.worker = w.id) AS entries
-         FROM "${schema}".workers w WHERE worker = ANY($1)`,
-      [workers],
+         FROM "${schema}".workers w WHERE worker = ANY($1) AND node_group = $2`,
+      [workers, this.#group],
     );
     const found = new Map(rows.map((row) => [row.worker, toCopy(row)]));
     return workers.map((worker) => found.get(worker) ?? null);
@@ -165,8 +169,8 @@ export class PostgresStateStore implements StateStore {
     return this.#pool.transaction(async (client) => {
       const { rows: gone } = await client.query(`SELECT epoch FROM "${schema}".removed FOR SHARE`);
       const { rows } = await client.query(
-        `SELECT epoch, revision, commit_id FROM "${schema}".workers WHERE worker = $1 FOR UPDATE`,
-        [worker],
+        `SELECT epoch, revision, commit_id FROM "${schema}".workers WHERE worker = $1 AND node_group = $2 FOR UPDATE`,
+        [worker, this.#group],
       );
       const row = rows[0];
       const stored =
@@ -176,12 +180,12 @@ export class PostgresStateStore implements StateStore {
       const decision = decideReplacement(stored, BigInt(gone[0]?.epoch ?? 0), replacement);
       if (decision.kind !== 'apply') return decision;
       const { rows: put } = await client.query(
-        `INSERT INTO "${schema}".workers AS w (worker, epoch, written_epoch, revision, commit_id, head, checksum)
-         VALUES ($1, $2, $2, $3, $4, $5, $6)
-         ON CONFLICT (worker) DO UPDATE SET epoch = excluded.epoch, written_epoch = excluded.written_epoch,
+        `INSERT INTO "${schema}".workers AS w (node_group, worker, epoch, written_epoch, revision, commit_id, head, checksum)
+         VALUES ($7, $1, $2, $2, $3, $4, $5, $6)
+         ON CONFLICT (node_group, worker) DO UPDATE SET epoch = excluded.epoch, written_epoch = excluded.written_epoch,
            revision = excluded.revision, commit_id = excluded.commit_id, head = excluded.head, checksum = excluded.checksum
          RETURNING id`,
-        [worker, epoch, revision, commitId, toColumn(head), checksum],
+        [worker, epoch, revision, commitId, toColumn(head), checksum, this.#group],
       );
       const id: unknown = put[0]?.id;
       await client.query(`DELETE FROM "${schema}".state WHERE worker = $1`, [id]);
@@ -200,9 +204,10 @@ export class PostgresStateStore implements StateStore {
     return this.#pool.transaction(async (client) => {
       // In the order of a claim.
       await client.query(`SELECT FROM "${schema}".removed FOR UPDATE`);
-      const { rows } = await client.query(`SELECT id, epoch FROM "${schema}".workers WHERE worker = $1 FOR UPDATE`, [
-        worker,
-      ]);
+      const { rows } = await client.query(
+        `SELECT id, epoch FROM "${schema}".workers WHERE worker = $1 AND node_group = $2 FOR UPDATE`,
+        [worker, this.#group],
+      );
       const row = rows[0];
       if (row === undefined) return COMMITTED;
       if (BigInt(row.epoch) !== epoch) return { kind: 'fenced', epoch: BigInt(row.epoch) };

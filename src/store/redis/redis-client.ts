@@ -8,9 +8,11 @@ import { RuntimeError } from '../../core/errors.ts';
 import type { RedisStoreOptions, TlsOptions } from '../../runtime.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
 
+/** `prefix` begins every key. */
+export type ConnectOptions = RedisStoreOptions & { readonly prefix: string };
+
 export type RedisLog = (level: 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
 
-export const PREFIX_DEFAULT = 'tick-runtime';
 const CONNECT_MS_MAX = 5_000;
 const COMMAND_MS_MAX = 5_000;
 const RECONNECT_MS = [50, 100, 200, 500, 1_000] as const;
@@ -26,8 +28,8 @@ export class RedisClient {
   #breaks = 0;
   #lastError = 'it has not been connected yet';
 
-  private constructor(address: RedisAddress, settings: RedisStoreOptions, log: RedisLog) {
-    this.prefix = settings.prefix ?? PREFIX_DEFAULT;
+  private constructor(address: RedisAddress, settings: ConnectOptions, log: RedisLog) {
+    this.prefix = settings.prefix;
     this.where = address.shown;
     this.#client = createClient(address, settings.tls);
     let told = '';
@@ -54,7 +56,7 @@ export class RedisClient {
   }
 
   /** Connects. @throws RuntimeError CONFIG_INVALID, STORE_UNAVAILABLE, STORE_UNUSABLE */
-  static async open(settings: RedisStoreOptions, log: RedisLog): Promise<RedisClient> {
+  static async open(settings: ConnectOptions, log: RedisLog): Promise<RedisClient> {
     const client = new RedisClient(parseRedisUrl(settings.url), settings, log);
     try {
       await client.#connect();
