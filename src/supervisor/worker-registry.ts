@@ -13,6 +13,7 @@ import { claimPatiently } from './claim.ts';
 import { parseHead, type WorkerHead } from './head.ts';
 import { Ledger } from './ledger.ts';
 import type { SlotServices } from './slot-services.ts';
+import { StoreAway } from './store-away.ts';
 import { suspendAll } from './suspend-all.ts';
 import { tryLoading } from './try-loading.ts';
 import { WorkerSlot } from './worker-slot.ts';
@@ -46,9 +47,11 @@ export class WorkerRegistry {
   readonly #queues = new Map<WorkerId, Promise<unknown>>();
   readonly #hurry = Promise.withResolvers<void>();
   #ended = false;
+  readonly #away: StoreAway;
 
   constructor(options: RegistryOptions) {
     this.#o = options;
+    this.#away = new StoreAway(options.services.clock, options.services.log);
   }
 
   get residentPython(): number {
@@ -202,12 +205,13 @@ export class WorkerRegistry {
       claimed,
       limits: STATE_LIMITS,
       onStore: (away, reason) => {
-        services.log(away ? 'error' : 'info', away ? `the store is away: ${reason}` : 'the store is back', {
-          worker: id,
-        });
+        this.#away.note(id, away, reason);
         slot?.self.onStoreAway(away, reason);
       },
-      onLost: (error) => services.log('error', error.message, { worker: id, code: error.code }),
+      onLost: (error) => {
+        this.#away.forget(id);
+        services.log('error', error.message, { worker: id, code: error.code });
+      },
       askDump: (dump) => slot?.askDump(dump) ?? null,
       onRepaired: (repaired) => slot?.self.onRepaired(repaired),
       onStored: (changes) => this.#o.onStored({ worker: id, tick: slot?.self.head.tick ?? 0, changes }),
@@ -225,8 +229,8 @@ export class WorkerRegistry {
       clock: services.clock,
       worker: id,
       ended: () => this.#ended,
-      onAway: (reason) => services.log('error', `the store is away: ${reason}`, { worker: id }),
-    });
+      onAway: (reason) => this.#away.note(id, true, reason),
+    }).finally(() => this.#away.note(id, false, ''));
   }
 
   async #redeploy(slot: WorkerSlot, definition: WorkerDefinition, compiled: CompiledWorker): Promise<void> {
