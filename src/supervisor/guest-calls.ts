@@ -141,8 +141,9 @@ export class Calls {
     }
   }
 
+  /** Where the lease does not hold, a commit of nothing waits until it does: an effect may not go out before. */
   async #commit(session: Session): Promise<void> {
-    if (!this.#owner.settled()) await this.#held(session, 'now');
+    if (!this.#owner.settled() || this.#s.obstacle() !== null) await this.#held(session, 'now');
   }
 
   /** Waiting for our own store is not the worker's time: the run's clock stands still meanwhile. */

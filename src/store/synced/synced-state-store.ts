@@ -43,7 +43,8 @@ export interface SyncedOptions {
 
 /** Of keys and values that wait for Postgres, in this process's memory. */
 const UNSYNCED_CHARACTERS_MAX = 256 * MiB;
-const CLOSE_MS_MAX = 10_000;
+/** What a close waits for Postgres; where that is known to be away, only a last attempt. */
+const CLOSE_MS_MAX = { there: 10_000, away: 2_000 } as const;
 
 export class SyncedStateStore implements StateStore {
   readonly #o: SyncedOptions;
@@ -125,7 +126,7 @@ export class SyncedStateStore implements StateStore {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
-    await this.#checkpoints.close(CLOSE_MS_MAX);
+    await this.#checkpoints.close(this.lag() === null ? CLOSE_MS_MAX.there : CLOSE_MS_MAX.away);
     await Promise.all([this.#o.hot.close(), this.#o.durable.close()]);
   }
 
