@@ -70,6 +70,8 @@ export interface Claimed {
   readonly entries: readonly (readonly [key: string, json: string])[];
   /** That of the last commit; missing where it had none. */
   readonly checksum?: string;
+  /** A copy that may have been newer is gone or older than this one, and what it alone had acknowledged with it. */
+  readonly mayLack?: boolean;
 }
 
 /** One of several copies of a worker, with what tells which of them is newer. */

@@ -197,6 +197,7 @@ export class WorkerRegistry {
     const { services, store } = this.#o;
     const claimed = await this.#claimed(id);
     const head = parseHead(id, claimed.head);
+    if (claimed.mayLack === true && head.inFlight) this.#tellGap(id, claimed.revision);
     let slot: WorkerSlot | null = null;
     const ledger = new Ledger({
       store,
@@ -220,6 +221,18 @@ export class WorkerRegistry {
     this.#slots.set(id, slot);
     this.#dormant.delete(id);
     return slot;
+  }
+
+  /** It was not stopped in order, so the copy that is gone may have been ahead. */
+  #tellGap(id: WorkerId, revision: bigint): void {
+    const { services } = this.#o;
+    const text = `Redis lost its copy of it while no node ran. It goes on from revision ${revision} in Postgres; what only Redis had acknowledged after that is lost: at most what came after the last checkpoint.`;
+    services.log('error', `state of worker ${id}: ${text}`, {
+      worker: id,
+      code: 'STATE_GAP',
+      revision: String(revision),
+    });
+    services.onLog({ worker: id, at: services.clock.wallMs(), level: 'error', text, fields: null, tick: 0 });
   }
 
   #claimed(id: WorkerId): Promise<Claimed> {

@@ -203,7 +203,8 @@ export class SyncedStateStore implements StateStore {
         );
     }
     this.#track(worker, epoch, versionOf(right));
-    return right;
+    const mayLack = this.#o.ack === 'redis' && decision.kind === 'postgres' && postgres.revision > 0n;
+    return mayLack ? { ...right, mayLack } : right;
   }
 
   async #read(worker: WorkerId): Promise<StoredCopy | null> {
