@@ -4,7 +4,7 @@
  * the epoch of each. A node that stood still finds its deadline passed, and does nothing until the lease was renewed.
  */
 import type { Clock } from '../../core/clock.ts';
-import { RuntimeError } from '../../core/errors.ts';
+import { RuntimeError, toRuntimeError } from '../../core/errors.ts';
 import type { LeaseState, NodeInfo, Placement } from '../placement.ts';
 import { reasonOf } from './postgres-error.ts';
 import type { PostgresPool } from './postgres-pool.ts';
@@ -76,10 +76,12 @@ export class PostgresLease implements Placement, LeaseGuard {
     let told: string | undefined;
     for (;;) {
       if (signal.aborted) throw new RuntimeError('STOPPED', 'The start was ended while another node owns the group.');
-      const owner = await this.#take();
+      const owner = await this.#takeIfThere();
       if (this.#deadline > 0) break;
-      if (told !== (owner?.node ?? '')) onWait(owner);
-      told = owner?.node ?? '';
+      if (owner !== 'away' && told !== (owner?.node ?? '')) {
+        onWait(owner);
+        told = owner?.node ?? '';
+      }
       await this.#pause(signal);
     }
     this.#told = 'held';
@@ -98,6 +100,21 @@ export class PostgresLease implements Placement, LeaseGuard {
       await this.#o.pool.query('release', text, this.proof());
     } catch (thrown) {
       this.#o.log('warn', `the lease could not be given back and runs out by itself: ${reasonOf(thrown)}`);
+    }
+  }
+
+  /** Whoever stands by goes on doing so while Postgres is away. */
+  async #takeIfThere(): Promise<NodeInfo | null | 'away'> {
+    try {
+      const owner = await this.#take();
+      this.#unreachable = null;
+      return owner;
+    } catch (thrown) {
+      const error = toRuntimeError(thrown);
+      if (error.code !== 'STORE_UNAVAILABLE') throw error;
+      if (this.#unreachable === null) this.#o.log('warn', `cannot ask for the lease, trying on: ${error.message}`);
+      this.#unreachable = error.message;
+      return 'away';
     }
   }
 
