@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { RuntimeError } from '../../core/errors.ts';
 import type { RedisStoreOptions, TlsOptions } from '../../runtime.ts';
+import { openError, rootReason, tellingReason } from './redis-error.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
 
 /** `prefix` begins every key. */
@@ -24,9 +25,9 @@ export class RedisClient {
   /** Without user and password. */
   readonly where: string;
   readonly #client: Redis | Cluster;
-  #closed = false;
+  #state: 'opening' | 'open' | 'closed' = 'opening';
   #breaks = 0;
-  #lastError = 'it has not been connected yet';
+  #lastError: string | null = null;
 
   private constructor(address: RedisAddress, settings: ConnectOptions, log: RedisLog) {
     this.prefix = settings.prefix;
@@ -34,15 +35,17 @@ export class RedisClient {
     this.#client = createClient(address, settings.tls);
     let told = '';
     this.#client.on('error', (error: Error) => {
-      this.#lastError = rootReason(error);
-      // One line for each new reason, not for each attempt.
-      if (this.#lastError !== told && !this.#closed) log('warn', `Redis at ${this.where}: ${this.#lastError}`);
+      this.#lastError = tellingReason(this.#lastError, rootReason(error));
+      // One line for each new reason, not for each attempt. What keeps it from opening is told by the error of that.
+      if (this.#state !== 'open' || this.#lastError === told) return;
+      log('warn', `Redis at ${this.where}: ${this.#lastError}`);
       told = this.#lastError;
     });
     this.#client.on('close', () => {
       this.#breaks += 1;
     });
     this.#client.on('ready', () => {
+      this.#lastError = null;
       told = '';
     });
   }
@@ -57,10 +60,13 @@ export class RedisClient {
 
   /** Connects. @throws RuntimeError CONFIG_INVALID, STORE_UNAVAILABLE, STORE_UNUSABLE */
   static async open(settings: ConnectOptions, log: RedisLog): Promise<RedisClient> {
-    const client = new RedisClient(parseRedisUrl(settings.url), settings, log);
+    const address = parseRedisUrl(settings.url);
+    const client = new RedisClient(address, settings, log);
     try {
       await client.#connect();
+      await client.#checkDatabase(address.db);
       await client.#checkVersion();
+      client.#state = 'open';
       return client;
     } catch (thrown) {
       client.close();
@@ -103,12 +109,12 @@ export class RedisClient {
     }
   }
 
-  /** Every master. @throws RuntimeError STORE_UNAVAILABLE */
+  /** Every master; for a start. @throws RuntimeError STORE_UNAVAILABLE, STORE_UNUSABLE */
   async info(section: string): Promise<readonly ReadonlyMap<string, string>[]> {
     try {
       return (await this.within(Promise.all(this.#masters.map((node) => node.info(section))))).map(parseInfo);
     } catch (thrown) {
-      throw this.#failed(thrown);
+      throw this.#openError(thrown);
     }
   }
 
@@ -132,7 +138,7 @@ export class RedisClient {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#state = 'closed';
     this.#client.disconnect();
   }
 
@@ -145,12 +151,12 @@ export class RedisClient {
     this.#client.once('ready', resolve);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(this.#openError()), CONNECT_MS_MAX);
+      const silent = new Error(`no answer within ${CONNECT_MS_MAX / 1_000} s`);
+      timer = setTimeout(() => reject(this.#openError(this.#lastError === null ? silent : null)), CONNECT_MS_MAX);
     });
     // Its rejection is the first attempt's; `ready` or the limit decides, and the limit is not waited for in vain.
     const refused = this.#client.connect().catch((thrown: unknown) => {
-      this.#lastError = rootReason(thrown);
-      throw this.#openError();
+      throw this.#openError(thrown);
     });
     try {
       await Promise.race([promise, late, refused]);
@@ -158,6 +164,16 @@ export class RedisClient {
       clearTimeout(timer);
       late.catch(() => undefined);
       refused.catch(() => undefined);
+    }
+  }
+
+  /** The client itself goes on with another database where it was not given this one. */
+  async #checkDatabase(db: number): Promise<void> {
+    if (this.#client instanceof Cluster || db === 0) return;
+    try {
+      await this.within(this.#client.select(db));
+    } catch (thrown) {
+      throw this.#openError(thrown);
     }
   }
 
@@ -175,19 +191,10 @@ export class RedisClient {
     for (const node of this.#client instanceof Cluster ? this.#client.nodes() : [this.#client]) node.disconnect(true);
   }
 
-  #openError(): RuntimeError {
-    const reason = this.#lastError;
-    const unusable = (advice: string): RuntimeError =>
-      new RuntimeError('STORE_UNUSABLE', `Redis at ${this.where} cannot be used: ${reason}. ${advice}`);
-    if (/WRONGPASS|NOAUTH|invalid password|without any password/i.test(reason))
-      return unusable('Check user and password in redis.url.');
-    if (/NOPERM/.test(reason)) return unusable('Give its user the right to use all commands on its keys.');
-    if (/certificate|self[- ]signed|SSL|TLS/i.test(reason)) return unusable('Check redis.tls.');
-    if (/cluster support disabled/i.test(reason)) return unusable('It is no cluster; write redis:// for one server.');
-    return new RuntimeError(
-      'STORE_UNAVAILABLE',
-      `Redis at ${this.where} does not answer: ${reason}. Check redis.url, and that the server is up.`,
-    );
+  #openError(thrown: unknown): RuntimeError {
+    if (thrown instanceof RuntimeError) return thrown;
+    const reason = thrown === null ? this.#lastError : tellingReason(this.#lastError, rootReason(thrown));
+    return openError(reason ?? 'it ended the connection', this.where);
   }
 
   #failed(thrown: unknown): RuntimeError {
@@ -216,8 +223,8 @@ function createClient(address: RedisAddress, tls: TlsOptions | undefined): Redis
     maxRetriesPerRequest: 0,
     lazyConnect: true,
     retryStrategy: pauseBefore,
-    // A failover: the replica that was our master refuses writes, and the connection has to be made anew.
-    reconnectOnError: (error: Error) => /^(READONLY|MASTERDOWN)/.test(error.message),
+    // A failover: the replica that was our master refuses writes, and the connection has to be made anew. Redis 6 puts more before it.
+    reconnectOnError: (error: Error) => /\b(READONLY|MASTERDOWN)\b/.test(error.message),
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(secure === undefined ? {} : { tls: secure }),
@@ -265,17 +272,6 @@ function pemOf(file: string, setting: string): string {
   } catch (thrown) {
     throw new RuntimeError('STORE_UNUSABLE', `${setting}: ${file} cannot be read (${rootReason(thrown)}).`);
   }
-}
-
-/** A cluster and a sentinel wrap what went wrong with each of their hosts. */
-function rootReason(thrown: unknown): string {
-  if (thrown instanceof AggregateError && thrown.errors.length > 0) return rootReason(thrown.errors[0]);
-  if (!(thrown instanceof Error)) return String(thrown);
-  if ('lastNodeError' in thrown && thrown.lastNodeError instanceof Error) return rootReason(thrown.lastNodeError);
-  if ('previousErrors' in thrown && Array.isArray(thrown.previousErrors) && thrown.previousErrors[0] instanceof Error)
-    return rootReason(thrown.previousErrors[0]);
-  if ('code' in thrown && thrown.message === '') return String(thrown.code);
-  return thrown.message;
 }
 
 const isMissingScript = (thrown: unknown): boolean => thrown instanceof Error && thrown.message.startsWith('NOSCRIPT');

@@ -27,7 +27,7 @@ export interface RedisAddress {
 }
 
 const FORM = /^(rediss?)(\+sentinel|\+cluster)?:\/\/(?:([^@/]*)@)?([^/?#]+)(?:\/([^?#]*))?$/;
-const HOST = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+)(?::(\d{1,5}))?$/;
+const HOST = /^(\[[0-9a-fA-F:.]+\]|[^\s@:[\]]+)(?::(\d{1,5}))?$/;
 const PORT = { single: 6_379, sentinel: 26_379, cluster: 6_379 } as const;
 
 /** @throws RuntimeError CONFIG_INVALID */
@@ -58,7 +58,9 @@ export function parseRedisUrl(url: string): RedisAddress {
 
 function parseHost(text: string, portDefault: number): RedisHost {
   const [, host, port] = HOST.exec(text) ?? [];
-  if (host === undefined || Number(port ?? portDefault) > 65_535) throw invalid(`"${text}" is not host:port`);
+  // It is not shown: a password with / or @ in it would stand here.
+  if (host === undefined || Number(port ?? portDefault) > 65_535 || Number(port) === 0)
+    throw invalid('where host:port should be is something else; write special characters of user and password as %xx');
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port ?? portDefault) };
 }
 

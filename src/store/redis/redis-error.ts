@@ -1,0 +1,42 @@
+/** What Redis and its client say when something fails, as one reason, and what a start that cannot use this Redis tells. */
+import { RuntimeError } from '../../core/errors.ts';
+
+/** What the client says of any connection that ended, whatever ended it. */
+const SAYS_NOTHING = /^(Connection is closed|None of startup nodes is available)/;
+/** What differs from attempt to attempt without being another reason. */
+const ATTEMPT = /Retrying from scratch after \d+ms\. /;
+
+/** A cluster and a sentinel wrap what went wrong with each of their hosts. */
+export function rootReason(thrown: unknown): string {
+  if (thrown instanceof AggregateError && thrown.errors.length > 0) return rootReason(thrown.errors[0]);
+  if (!(thrown instanceof Error)) return String(thrown);
+  if ('lastNodeError' in thrown && thrown.lastNodeError instanceof Error) return rootReason(thrown.lastNodeError);
+  if ('previousErrors' in thrown && Array.isArray(thrown.previousErrors) && thrown.previousErrors[0] instanceof Error)
+    return rootReason(thrown.previousErrors[0]);
+  if ('code' in thrown && thrown.message === '') return String(thrown.code);
+  return thrown.message.replace(ATTEMPT, '').trim();
+}
+
+/** Of two reasons for the same failure, the earlier one where the later one says nothing. */
+export function tellingReason(earlier: string | null, later: string): string {
+  return earlier !== null && SAYS_NOTHING.test(later) ? earlier : later;
+}
+
+/** Why a start cannot use this Redis: what to change, where something can be changed. `where` shows no password. */
+export function openError(reason: string, where: string): RuntimeError {
+  // Its own full stop, or what a sentence would not end with.
+  const why = reason.replace(/[\s.:]+$/, '');
+  const unusable = (advice: string): RuntimeError =>
+    new RuntimeError('STORE_UNUSABLE', `Redis at ${where} cannot be used: ${why}. ${advice}`);
+  if (/WRONGPASS|NOAUTH|invalid password|without any password/i.test(why))
+    return unusable('Check user and password in redis.url.');
+  if (/NOPERM/.test(why)) return unusable('Give its user the right to use all commands on its keys.');
+  if (/certificate|self[- ]signed|SSL|TLS/i.test(why)) return unusable('Check redis.tls.');
+  if (/DB index is out of range/i.test(why)) return unusable('Name another database in redis.url.');
+  if (/cluster support disabled/i.test(why)) return unusable('It is no cluster; write redis:// for one server.');
+  if (/unknown command.*sentinel/i.test(why)) return unusable('It is no sentinel; write redis:// for one server.');
+  return new RuntimeError(
+    'STORE_UNAVAILABLE',
+    `Redis at ${where} does not answer: ${why}. Check redis.url, and that the server is up.`,
+  );
+}
