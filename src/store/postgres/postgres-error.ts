@@ -35,7 +35,10 @@ export function openError(thrown: unknown, where: string): RuntimeError {
   const reason = reasonOf(thrown);
   const unusable = (advice: string): RuntimeError =>
     new RuntimeError('STORE_UNUSABLE', `Postgres at ${where} cannot be used: ${reason}. ${advice}`, { cause: thrown });
-  if (state === '28P01' || state === '28000') return unusable('Check user and password in postgres.url.');
+  // The server asked for a password, and the client has none.
+  const lacksPassword = state === undefined && /^SASL: .*password must be/.test(reason);
+  if (state === '28P01' || state === '28000' || lacksPassword)
+    return unusable('Check user and password in postgres.url.');
   if (state === '3D000') return unusable('Create that database, or name another one in postgres.url.');
   if (state === '42501') return unusable('Give its user the right to create a schema and tables there.');
   if (/self[- ]signed|certificate|SSL|TLS/i.test(reason)) return unusable('Check postgres.tls.');

@@ -36,13 +36,14 @@ export class PostgresPool {
     this.size = options.poolSize ?? POOL_DEFAULT;
     this.where = placeOf(options.url);
     this.#pool = new pg.Pool({
-      connectionString: options.url,
+      connectionString: options.tls === undefined ? options.url : withoutTls(options.url),
       max: this.size,
       connectionTimeoutMillis: Math.min(CONNECT_MS_MAX, statementMs),
       idleTimeoutMillis: 30_000,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       application_name: 'tick-runtime',
+      Client: LetGoClient,
       ...(options.tls === undefined ? {} : { ssl: tlsOf(options.tls) }),
     });
     // An idle connection that breaks would end the process otherwise.
@@ -142,6 +143,24 @@ export class PostgresPool {
   }
 }
 
+/** A client whose login fails on this side leaves its connection open, until the server ends it after a minute. */
+class LetGoClient extends pg.Client {
+  override connect(): Promise<pg.Client>;
+  override connect(callback: ((error: Error) => void) | ((error: null, client: pg.Client) => void)): void;
+  override connect(callback?: unknown): Promise<pg.Client> | undefined {
+    const connected = super.connect().catch((error: unknown) => {
+      this.end().catch(() => undefined);
+      throw error;
+    });
+    if (typeof callback !== 'function') return connected;
+    connected.then(
+      (client) => callback(null, client),
+      (error: unknown) => callback(error),
+    );
+    return undefined;
+  }
+}
+
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -160,6 +179,8 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
 function placeOf(url: string): string {
   try {
     const { hostname, port, pathname } = new URL(url);
+    // What follows a / in a password that is not written as %2F would be shown.
+    if (/[/@]/.test(pathname.slice(1))) throw new Error('no name of a database');
     return `${hostname === '' ? 'localhost' : hostname}:${port === '' ? '5432' : port}${pathname}`;
   } catch {
     throw new RuntimeError(
@@ -167,6 +188,14 @@ function placeOf(url: string): string {
       'postgres.url is not a URL; write postgres://user:password@host:5432/database, with special characters as %xx.',
     );
   }
+}
+
+/** What the URL says of TLS would count for more than the settings. */
+function withoutTls(text: string): string {
+  const url = new URL(text);
+  for (const name of ['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'uselibpqcompat'])
+    url.searchParams.delete(name);
+  return url.href;
 }
 
 /** @throws RuntimeError STORE_UNUSABLE */
