@@ -1,0 +1,326 @@
+/** Every way in which a start cannot use its stores, with real servers: what it says, how fast, and that it lets go of everything. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { RuntimeError } from '../../src/core/errors.ts';
+import type { TlsOptions } from '../../src/runtime.ts';
+import { openPool } from '../../src/store/open-stores.ts';
+import { checkRedis } from '../../src/store/redis/redis-checks.ts';
+import { RedisClient } from '../../src/store/redis/redis-client.ts';
+import { runCli } from '../support/cli.ts';
+import { folderWith } from '../support/folder.ts';
+import { freePort } from '../support/free-port.ts';
+import { poll } from '../support/poll.ts';
+import { startProxy } from '../support/proxy.ts';
+import { createCertificate } from '../support/self-signed.ts';
+import {
+  type PostgresServer,
+  type RedisServer,
+  sharedPostgres,
+  startPostgres,
+  startRedis,
+} from '../support/servers.ts';
+
+const PASSWORD = 's3cret/@:%ü';
+const WRONG = 'hunter2';
+const LIMIT_MS = 6_000;
+
+const CERTIFICATE = createCertificate('localhost');
+const OTHER = createCertificate('localhost');
+
+const handles = (): number => process.getActiveResourcesInfo().filter((name) => /TCP|TLS|Timeout/.test(name)).length;
+
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+  /** Everything that was logged on the way. */
+  readonly logged: readonly string[];
+}
+
+type Log = (level: string, message: string) => void;
+
+/**
+ * What is opened here must fail: soon, in one line, without a password, and with nothing left open; `over` ends what the
+ * test itself holds.
+ */
+async function failureOf(
+  opening: (log: Log) => Promise<unknown>,
+  over: () => Promise<void> = async () => undefined,
+): Promise<Failure> {
+  const logged: string[] = [];
+  const before = handles();
+  const from = performance.now();
+  const thrown: unknown = await opening((level, message) => logged.push(`${level}: ${message}`)).catch(
+    (error: unknown) => error,
+  );
+  if (!(thrown instanceof RuntimeError)) throw new Error(`no RuntimeError but ${String(thrown)}`, { cause: thrown });
+  const { code, message } = thrown;
+  expect(performance.now() - from, message).toBeLessThan(LIMIT_MS);
+  for (const text of [message, ...logged])
+    expect(text).not.toMatch(new RegExp(`${WRONG}|s3cret|${encodeURIComponent(PASSWORD)}`));
+  expect(message).toMatch(/^[^\n]{20,400}$/);
+  expect(message).not.toMatch(/\.\.|: \./);
+  await over();
+  await poll('every handle is closed', () => handles() <= before || undefined);
+  return { code, message, logged };
+}
+
+async function openRedis(url: string, tls: TlsOptions | undefined, log: Log): Promise<readonly string[]> {
+  const client = await RedisClient.open({ url, ...(tls === undefined ? {} : { tls }) }, log);
+  return checkRedis(client).finally(() => client.close());
+}
+
+async function openPostgres(url: string, tls: TlsOptions | undefined, log: Log): Promise<void> {
+  const pool = await openPool({ url, ...(tls === undefined ? {} : { tls }) }, log);
+  await pool.close();
+}
+
+function pems(): { readonly own: string; readonly other: string; readonly none: string } {
+  const folder = folderWith({ 'own.pem': CERTIFICATE.cert, 'other.pem': OTHER.cert });
+  return { own: join(folder, 'own.pem'), other: join(folder, 'other.pem'), none: join(folder, 'none.pem') };
+}
+
+const withUser = (url: string, user: string): string => url.replace(/\/\/.*@|\/\//, `//${user}`);
+
+describe('Redis', () => {
+  let guarded: RedisServer;
+  let plain: RedisServer;
+  let secure: RedisServer;
+  beforeAll(async () => {
+    [guarded, plain, secure] = await Promise.all([
+      startRedis({ password: PASSWORD, appendonly: 'everysec' }),
+      startRedis(),
+      startRedis({ tls: CERTIFICATE, password: PASSWORD }),
+    ]);
+  });
+  afterAll(() => Promise.all([guarded.close(), plain.close(), secure.close()]));
+
+  const fails = (url: string, tls?: TlsOptions, over?: () => Promise<void>): Promise<Failure> =>
+    failureOf((log) => openRedis(url, tls, log), over);
+  const opens = (url: string, tls?: TlsOptions): Promise<readonly string[]> => openRedis(url, tls, () => undefined);
+
+  test('with the right password is used, and says nothing', async () => {
+    expect(await opens(guarded.url)).toEqual([]);
+  });
+
+  test('with a wrong, an unknown or no password is refused with what to check', async () => {
+    for (const [user, reason] of [
+      [`:${WRONG}@`, 'WRONGPASS'],
+      [`stranger:${WRONG}@`, 'WRONGPASS'],
+      ['', 'NOAUTH'],
+    ] as const) {
+      const { code, message, logged } = await fails(withUser(guarded.url, user));
+      expect(code).toBe('STORE_UNUSABLE');
+      expect(message).toMatch(
+        new RegExp(
+          `^Redis at redis://127.0.0.1:\\d+ cannot be used: ${reason} .*\\. Check user and password in redis\\.url\\.$`,
+        ),
+      );
+      // One line tells it: that of the error.
+      expect(logged).toEqual([]);
+    }
+  });
+
+  test('without the rights of its user is refused', async () => {
+    const limited = await startRedis({ args: ['--user', 'limited', 'on', '>pw', '~*', '+@all', '-info'] });
+    onTestFinished(() => limited.close());
+    const { code, message } = await fails(withUser(limited.url, 'limited:pw@'));
+    expect(code).toBe('STORE_UNUSABLE');
+    expect(message).toContain('NOPERM');
+    expect(message).toContain('Give its user the right');
+  });
+
+  test('that has no such database is refused: nothing goes into another one', async () => {
+    const { code, message } = await fails(`${plain.url}/99`);
+    expect(code).toBe('STORE_UNUSABLE');
+    expect(message).toContain('DB index is out of range. Name another database in redis.url.');
+    await opens(`${plain.url}/15`);
+  });
+
+  test('over TLS is used with the right CA or without a check, and refused otherwise', async () => {
+    const { own, other, none } = pems();
+    await opens(secure.url, { ca: own });
+    await opens(secure.url, { verify: false });
+    for (const tls of [{}, { ca: other }]) {
+      const { code, message } = await fails(secure.url, tls);
+      expect(code).toBe('STORE_UNUSABLE');
+      expect(message).toMatch(/cannot be used: self-signed certificate.*\. Check redis\.tls\.$/);
+    }
+    const otherName = await fails(secure.url.replace('localhost', '127.0.0.1'), { ca: own });
+    expect(otherName.message).toMatch(/does not match certificate's altnames.*\. Check redis\.tls\.$/);
+    const missing = await fails(secure.url, { ca: none });
+    expect(missing).toMatchObject({ code: 'STORE_UNUSABLE' });
+    expect(missing.message).toContain('redis.tls.ca: ');
+  });
+
+  test('that is another kind than the URL says is refused', async () => {
+    const cluster = await fails(plain.url.replace('redis:', 'redis+cluster:'));
+    expect(cluster.code).toBe('STORE_UNUSABLE');
+    expect(cluster.message).toContain('It is no cluster; write redis:// for one server.');
+  });
+
+  test('that evicts is refused with the line that mends it', async () => {
+    const evicting = await startRedis({ maxmemoryPolicy: 'allkeys-lru' });
+    onTestFinished(() => evicting.close());
+    const { code, message } = await fails(evicting.url);
+    expect(code).toBe('STORE_UNUSABLE');
+    expect(message).toBe(
+      `Redis at ${evicting.url} throws keys away when its memory is full (maxmemory-policy allkeys-lru): state would be lost. Set \`maxmemory-policy noeviction\` in its redis.conf, or at once: redis-cli CONFIG SET maxmemory-policy noeviction`,
+    );
+  });
+
+  test('that is a replica is refused', async () => {
+    const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', `${plain.port}`] });
+    onTestFinished(() => replica.close());
+    const { code, message } = await fails(replica.url);
+    expect(code).toBe('STORE_UNUSABLE');
+    expect(message).toContain('is a replica, which refuses writes. Name the primary in redis.url');
+  });
+
+  test('without an append-only file is a warning, one line', async () => {
+    expect(await opens(plain.url)).toEqual([expect.stringContaining('keeps no append-only file')]);
+  });
+
+  test('that cannot be reached is told, whatever the way', async () => {
+    const proxy = await startProxy({ host: '127.0.0.1', port: plain.port });
+    onTestFinished(() => proxy.close());
+    proxy.blackHole();
+    const port = await freePort();
+    for (const [url, reason] of [
+      [`redis://:${WRONG}@127.0.0.1:${port}`, 'connect ECONNREFUSED'],
+      [`redis://:${WRONG}@no.such.host.invalid`, 'getaddrinfo ENOTFOUND'],
+      [`redis+cluster://:${WRONG}@127.0.0.1:${port}`, ''],
+      [`redis+sentinel://:${WRONG}@127.0.0.1:${port}/main`, 'All sentinels are unreachable'],
+      [proxy.rewrite(plain.url), 'no answer within 5 s'],
+    ] as const) {
+      const { code, message } = await fails(url, undefined, () =>
+        url.includes('hunter2') ? Promise.resolve() : proxy.cut(),
+      );
+      expect(code).toBe('STORE_UNAVAILABLE');
+      expect(message).toContain(`does not answer: ${reason}`);
+      expect(message).toMatch(/\. Check redis\.url, and that the server is up\.$/);
+    }
+  });
+});
+
+describe('Postgres', () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres({ inMemory: true, password: PASSWORD, ssl: CERTIFICATE });
+  });
+  afterAll(() => server.close());
+
+  const fails = (url: string, tls?: TlsOptions, over?: () => Promise<void>): Promise<Failure> =>
+    failureOf((log) => openPostgres(url, tls, log), over);
+
+  test('with the right password is used', async () => {
+    const said: string[] = [];
+    await openPostgres(server.url, undefined, (_level, message) => said.push(message));
+    expect(said).toEqual([expect.stringContaining('tables in Postgres were brought up to date')]);
+  });
+
+  test('with a wrong or no password, or as an unknown user, is refused', async () => {
+    for (const user of [`postgres:${WRONG}@`, 'postgres@', `stranger:${WRONG}@`]) {
+      const { code, message } = await fails(withUser(server.url, user));
+      expect(code).toBe('STORE_UNUSABLE');
+      expect(message).toMatch(
+        /^Postgres at localhost:\d+\/postgres cannot be used: .*\. Check user and password in postgres\.url\.$/,
+      );
+    }
+  });
+
+  test('without that database is refused', async () => {
+    const { code, message } = await fails(server.url.replace(/postgres$/, 'nowhere'));
+    expect(code).toBe('STORE_UNUSABLE');
+    expect(message).toContain('database "nowhere" does not exist. Create that database');
+  });
+
+  test('over TLS is used with the right CA or without a check, and refused otherwise', async () => {
+    const { own, other, none } = pems();
+    for (const url of [server.url, `${server.url}?sslmode=require`])
+      for (const tls of [{ ca: own }, { verify: false }]) await openPostgres(url, tls, () => undefined);
+    for (const tls of [{}, { ca: other }]) {
+      const { code, message } = await fails(server.url, tls);
+      expect(code).toBe('STORE_UNUSABLE');
+      expect(message).toMatch(/self-signed certificate.*\. Check postgres\.tls\.$/);
+    }
+    const missing = await fails(server.url, { ca: none });
+    expect(missing).toMatchObject({ code: 'STORE_UNUSABLE' });
+    expect(missing.message).toContain('postgres.tls.ca: ');
+  });
+
+  test('that is read-only, or speaks no TLS, is refused', async () => {
+    const replica = await startPostgres({ inMemory: true, settings: { default_transaction_read_only: 'on' } });
+    onTestFinished(() => replica.close());
+    const readOnly = await fails(replica.url);
+    expect(readOnly.code).toBe('STORE_UNUSABLE');
+    expect(readOnly.message).toContain('is read-only, perhaps a replica. Name the primary in postgres.url.');
+    expect((await fails(replica.url, {})).message).toContain('does not support SSL connections. Check postgres.tls.');
+  });
+
+  test('that cannot be reached is told', async () => {
+    const proxy = await startProxy({ host: '127.0.0.1', port: server.port });
+    onTestFinished(() => proxy.close());
+    proxy.blackHole();
+    for (const [url, reason] of [
+      [`postgres://postgres:${WRONG}@127.0.0.1:${await freePort()}/x`, 'connect ECONNREFUSED'],
+      [`postgres://postgres:${WRONG}@no.such.host.invalid/x`, 'getaddrinfo ENOTFOUND'],
+      [proxy.rewrite(server.url), 'Connection terminated due to connection timeout'],
+    ] as const) {
+      const { code, message } = await fails(url, undefined, () =>
+        url.includes('hunter2') ? Promise.resolve() : proxy.cut(),
+      );
+      expect(code).toBe('STORE_UNAVAILABLE');
+      expect(message).toContain(`does not answer: ${reason}`);
+      expect(message).toMatch(/\. Check postgres\.url, and that the server is up\.$/);
+    }
+  });
+
+  test('with a URL that is none is refused, and no part of a password is shown', async () => {
+    for (const url of [WRONG, `postgres://u:12/${WRONG}@127.0.0.1/x`, `postgres://u:${WRONG}/@127.0.0.1/x`]) {
+      const { code, message } = await fails(url);
+      expect(code).toBe('CONFIG_INVALID');
+      expect(message).toContain('postgres.url is not a URL; write postgres://user:password@host:5432/database');
+    }
+  });
+});
+
+describe('runtime start', () => {
+  async function start(
+    stores: string,
+  ): Promise<{ readonly code: number | string; readonly problems: readonly string[] }> {
+    const folder = folderWith({
+      'w.js': 'export function tick() {}',
+      'runtime.yaml': `${stores}\nworkers:\n  - file: w.js\n`,
+    });
+    const { code, stdout, output } = await runCli(['start', '--quiet', '--config', 'runtime.yaml'], { cwd: folder });
+    return { code, problems: output.split('\n').filter((line) => line !== '' && !stdout.includes(line)) };
+  }
+
+  test('ends with one line and the exit code of the error', async () => {
+    const [database, evicting] = await Promise.all([
+      sharedPostgres(),
+      startRedis({ maxmemoryPolicy: 'volatile-ttl', password: PASSWORD }),
+    ]);
+    onTestFinished(async () => {
+      await Promise.all([database.drop(), evicting.close()]);
+    });
+    const postgres = `postgres: { url: "${database.url}" }`;
+    const cases = [
+      [`${postgres}\nredis: { url: "${evicting.url}" }`, 4, /^runtime: Redis at .* \(maxmemory-policy volatile-ttl\)/],
+      [`${postgres}\nredis: { url: "${withUser(evicting.url, `:${WRONG}@`)}" }`, 4, /^runtime: Redis at .*WRONGPASS/],
+      [
+        `postgres: { url: "postgres://u:${WRONG}@127.0.0.1:${await freePort()}/x" }`,
+        4,
+        /^runtime: Postgres at .*REFUSED/,
+      ],
+      [`${postgres}\nredis: { url: "redis://:a@${WRONG}@127.0.0.1" }`, 2, /^runtime: redis\.url cannot be used: /],
+    ] as const;
+    const all = await Promise.all(cases.map(([stores]) => start(stores)));
+    for (const [n, ended] of all.entries()) {
+      const [, code, line] = cases[n] ?? [];
+      expect(ended.problems).toEqual([expect.stringMatching(line ?? '')]);
+      expect(ended.problems.join()).not.toContain(WRONG);
+      expect(ended.code).toBe(code);
+    }
+  });
+});
