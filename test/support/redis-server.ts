@@ -24,6 +24,8 @@ export interface RedisOptions {
   readonly password?: string;
   /** It speaks TLS only. The URL says `rediss://localhost`, so make the certificate for that name. */
   readonly tls?: TestCertificate;
+  /** A file of settings, over which the others count; the server may write to it. */
+  readonly config?: string;
   /** More of redis-server's options, such as `['--maxmemory', '10mb']`. */
   readonly args?: readonly string[];
 }
@@ -69,7 +71,7 @@ function ask(port: number, tls: boolean, text: string): Promise<string> {
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const program = findRedis();
   if (program === undefined) throw new Error(SERVERS_MISSING);
-  const { appendonly = 'no', maxmemoryPolicy = 'noeviction', password, tls, args = [] } = options;
+  const { appendonly = 'no', maxmemoryPolicy = 'noeviction', password, tls, config, args = [] } = options;
   const dir = options.dir ?? realpathSync(mkdtempSync(join(tmpdir(), 'tick-runtime-redis-')));
   const certificate = join(dir, 'server.crt');
   const key = join(dir, 'server.key');
@@ -87,6 +89,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     abortSignal: 'SIGKILL',
     command: (port) => [
       program,
+      ...(config === undefined ? [] : [config]),
       ...['--bind', '127.0.0.1', '--port', tls === undefined ? `${port}` : '0'],
       ...(tls === undefined ? [] : ['--tls-port', `${port}`, '--tls-auth-clients', 'no']),
       ...(tls === undefined ? [] : ['--tls-cert-file', certificate, '--tls-key-file', key]),
