@@ -94,8 +94,7 @@ export class Checkpointer {
     const all = Promise.allSettled(Array.from(this.#behind.values(), (track) => this.sync(track)));
     await Promise.race([all, limit]);
     cancelLimit();
-    // What was refused has another owner.
-    const left = Array.from(this.#behind.values()).filter(({ refused }) => refused === null);
+    const left = Array.from(this.#behind.values());
     if (left.length > 0)
       this.#o.log('error', `closed while Postgres lacks the last changes of ${left.length} workers; Redis has them`, {
         workers: left.slice(0, 10).map(({ worker }) => worker),
@@ -119,7 +118,7 @@ export class Checkpointer {
     }
     this.#onAnswer();
     if (result.kind !== 'ok') {
-      track.refused = result;
+      this.#onRefused(track, result);
       return result;
     }
     track.landed(step, this.#o.clock.monoMs());
@@ -128,6 +127,19 @@ export class Checkpointer {
       if (track.behindSince !== null) this.#behind.set(track.worker, track);
     }
     return result;
+  }
+
+  /** It waits for its worker's next commit, which is told. Nobody else waits for it. */
+  #onRefused(track: SyncTrack, result: CommitResult): void {
+    this.drop(track);
+    const isLater = result.kind === 'fenced' && result.epoch > track.epoch;
+    if (track.refused === null && !isLater)
+      this.#o.log(
+        'error',
+        `Postgres refused a checkpoint of worker ${track.worker} (${result.kind}): it was put back to an earlier time, or changed by hand. Redis has the worker; it is written again with its next commit`,
+        { worker: track.worker },
+      );
+    track.refused = result;
   }
 
   #onAnswer(): void {
@@ -161,8 +173,7 @@ export class Checkpointer {
     if (now < this.#retryAt) return;
     for (const track of this.#behind.values()) {
       if (!this.full && now - (track.behindSince ?? now) < this.#o.checkpointMs) break;
-      // A refused one waits for its worker's next commit, which is told.
-      if (track.refused !== null || this.#underWay.has(track)) continue;
+      if (this.#underWay.has(track)) continue;
       this.#start(track).catch(() => undefined);
       if (this.#reason !== null) return;
     }
