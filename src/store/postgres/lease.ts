@@ -4,7 +4,7 @@
  * the epoch of each. A node that stood still finds its deadline passed, and does nothing until the lease was renewed.
  */
 import type { Clock } from '../../core/clock.ts';
-import { RuntimeError, toRuntimeError } from '../../core/errors.ts';
+import { RuntimeError } from '../../core/errors.ts';
 import type { LeaseState, NodeInfo, Placement } from '../placement.ts';
 import { reasonOf } from './postgres-error.ts';
 import type { PostgresPool } from './postgres-pool.ts';
@@ -76,11 +76,17 @@ export class PostgresLease implements Placement, LeaseGuard {
     let told: string | undefined;
     for (;;) {
       if (signal.aborted) throw new RuntimeError('STOPPED', 'The start was ended while another node owns the group.');
-      const owner = await this.#takeIfThere();
-      if (this.#deadline > 0) break;
-      if (owner !== 'away' && told !== (owner?.node ?? '')) {
-        onWait(owner);
+      try {
+        const owner = await this.#take();
+        this.#unreachable = null;
+        if (this.#deadline > 0) break;
+        if (told !== (owner?.node ?? '')) onWait(owner);
         told = owner?.node ?? '';
+      } catch (thrown) {
+        // Whoever stands by waits for Postgres as well. A start that never reached it ends.
+        if (told === undefined) throw thrown;
+        if (this.#unreachable === null) this.#o.log('warn', `standing by without Postgres: ${reasonOf(thrown)}`);
+        this.#unreachable = reasonOf(thrown);
       }
       await this.#pause(signal);
     }
@@ -100,21 +106,6 @@ export class PostgresLease implements Placement, LeaseGuard {
       await this.#o.pool.query('release', text, this.proof());
     } catch (thrown) {
       this.#o.log('warn', `the lease could not be given back and runs out by itself: ${reasonOf(thrown)}`);
-    }
-  }
-
-  /** Whoever stands by goes on doing so while Postgres is away. */
-  async #takeIfThere(): Promise<NodeInfo | null | 'away'> {
-    try {
-      const owner = await this.#take();
-      this.#unreachable = null;
-      return owner;
-    } catch (thrown) {
-      const error = toRuntimeError(thrown);
-      if (error.code !== 'STORE_UNAVAILABLE') throw error;
-      if (this.#unreachable === null) this.#o.log('warn', `cannot ask for the lease, trying on: ${error.message}`);
-      this.#unreachable = error.message;
-      return 'away';
     }
   }
 
@@ -138,6 +129,7 @@ export class PostgresLease implements Placement, LeaseGuard {
       this.#renewed(from);
       return null;
     }
+    this.#unreachable = null;
     const [owner] = await pool.query<{ about: NodeInfo }>('owner', `SELECT about FROM ${table} WHERE node_group = $1`, [
       group,
     ]);
@@ -202,8 +194,11 @@ export class PostgresLease implements Placement, LeaseGuard {
   async #pause(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const cancel = this.#o.clock.after(this.#beatMs, resolve);
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const onAbort = (): void => resolve();
+    signal.addEventListener('abort', onAbort, { once: true });
     await promise;
+    // A node may stand by for months.
+    signal.removeEventListener('abort', onAbort);
     cancel();
   }
 }
