@@ -1,12 +1,16 @@
 /** Stores that go away, come back empty or answer slowly while workers tick: nothing acknowledged is lost, nobody is charged, all go on. */
 import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { RuntimeOptions, StateOptions } from '../../src/runtime.ts';
 import { COUNTER, expectNothingLost } from '../support/counter.ts';
 import { type Engine, startEngine } from '../support/engine.ts';
 import { poll } from '../support/poll.ts';
-import { type Proxy, startProxy } from '../support/proxy.ts';
+import { runSql } from '../support/postgres-server.ts';
+import { type Proxy as Between, startProxy } from '../support/proxy.ts';
 import { type PostgresServer, type RedisServer, startPostgres, startRedis } from '../support/servers.ts';
 
 const RESUME_MS = 8_000;
@@ -22,13 +26,15 @@ beforeAll(async () => {
 afterAll(() => Promise.all([postgres.close(), redis.close()]));
 
 interface World {
+  /** Of its database, past the proxy. */
+  readonly database: string;
   readonly engine: Engine;
   /** In front of each server. */
-  readonly postgres: Proxy;
-  readonly redis: Proxy;
+  readonly postgres: Between;
+  readonly redis: Between;
 }
 
-async function proxyTo(port: number): Promise<Proxy> {
+async function proxyTo(port: number): Promise<Between> {
   const proxy = await startProxy({ host: '127.0.0.1', port });
   onTestFinished(() => proxy.close());
   return proxy;
@@ -38,15 +44,16 @@ async function proxyTo(port: number): Promise<Proxy> {
 async function startWorld(state: StateOptions, over: Partial<RuntimeOptions> & { alone?: true } = {}): Promise<World> {
   const { alone, ...options } = over;
   const [before, beside] = await Promise.all([proxyTo(postgres.port), proxyTo(redis.port)]);
+  const database = await postgres.createDatabase();
   const engine = await startEngine({
-    postgres: { url: before.rewrite(await postgres.createDatabase()) },
+    postgres: { url: before.rewrite(database) },
     ...(alone === undefined ? { redis: { url: beside.rewrite(redis.url), prefix: `t${randomUUID()}` } } : {}),
     state: { checkpointMs: 100, ...state },
     ...options,
   });
   await Promise.all([engine.run('a', COUNTER), engine.run('b', COUNTER)]);
   await bothTick(engine, 2);
-  return { engine, postgres: before, redis: beside };
+  return { database, engine, postgres: before, redis: beside };
 }
 
 const bothTick = (engine: Engine, count: number): Promise<unknown> =>
@@ -137,8 +144,8 @@ describe('Redis', () => {
     const world = await startWorld({});
     const own = new Redis(redis.url);
     onTestFinished(() => own.disconnect());
-    // A database file that is a folder: it cannot be renamed into place.
-    await own.config('SET', 'dbfilename', 'appendonlydir');
+    // Where its file should be is a folder: nothing can be renamed into place.
+    mkdirSync(join(redis.dir, 'dump.rdb'));
     await expectPauseAndReturn(
       world,
       async () => {
@@ -221,10 +228,25 @@ describe('Postgres', () => {
     await bothTick(engine, 2);
     const proxy = await proxyTo(own.port);
     await expectPauseAndReturn(
-      { engine, postgres: proxy, redis: proxy },
+      { database: own.url, engine, postgres: proxy, redis: proxy },
       () => own.kill(),
       () => own.restart(),
     );
+  });
+
+  test('that was put back for a worker that seldom ticks does not make the others wait', async () => {
+    const world = await startWorld({ checkpointMs: 500, unsyncedMs: 1_000 });
+    const { engine } = world;
+    await engine.run('seldom', COUNTER, { schedule: { kind: 'interval', intervalMs: 3_600_000 } });
+    await engine.okTicks('seldom');
+    await runSql(world.database, `UPDATE tick_runtime.workers SET revision = 0 WHERE worker = 'default/seldom'`);
+    // Longer than both times together.
+    await bothTick(engine, 40);
+    expect(engine.states.filter(({ to }) => to === 'paused')).toEqual([]);
+    expect(engine.engineLog.filter((line) => line.includes('default/seldom'))).toEqual([
+      'error: Postgres refused a checkpoint of worker default/seldom (stale): it was put back to an earlier time, or changed by hand. Redis has the worker; it is written again with its next commit',
+    ]);
+    for (const worker of ['a', 'seldom']) await expectNothingLost(engine, worker);
   });
 
   test('that is away while the engine stops: workers are stopping, it ends in time, and names what is not stored', {
@@ -242,5 +264,43 @@ describe('Postgres', () => {
     expect(engine.engineLog).toContainEqual(
       'error: closed while Postgres lacks the last changes of 2 workers; Redis has them',
     );
+  });
+});
+
+describe('a store that is slow', () => {
+  /** The 99th percentile of how late the event loop is meanwhile, ms. */
+  async function latenessOf(work: () => Promise<unknown>): Promise<number> {
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    await work();
+    delay.disable();
+    return delay.percentile(99) / 1e6 - 5;
+  }
+
+  test('delays those that wait for it, and neither the event loop nor, with ack: redis, anybody when it is Postgres', {
+    timeout: 45_000,
+  }, async () => {
+    const world = await startWorld({});
+    const { engine } = world;
+    const more = Array.from({ length: 20 }, (_, n) => `w${n}`);
+    await Promise.all(more.map((name) => engine.run(name, COUNTER)));
+    const usual = await latenessOf(() => bothTick(engine, 10));
+    const most = Math.max(100, usual * 3);
+
+    world.postgres.delay(500);
+    const from = performance.now();
+    expect(await latenessOf(() => bothTick(engine, 20))).toBeLessThan(most);
+    // A tick that waited for it would take half a second at least.
+    expect(performance.now() - from).toBeLessThan(9_000);
+    await world.postgres.heal();
+
+    world.redis.delay(200);
+    expect(await latenessOf(() => bothTick(engine, 2))).toBeLessThan(most);
+    await world.redis.heal();
+    world.redis.blackHole();
+    expect(await latenessOf(() => bothPaused(engine))).toBeLessThan(most);
+    await world.redis.heal();
+    await bothTick(engine, 2);
+    for (const worker of ['a', 'b']) await expectNothingLost(engine, worker);
   });
 });
