@@ -127,7 +127,7 @@ test('an owner that stood still is unsure until it renewed, and lost when anothe
   const states: LeaseState[] = [];
   owner.watch((state) => states.push(state));
   await owner.acquire(never, () => undefined);
-  const guarded = new PostgresStateStore({ pool: poolOf(2), lease: owner });
+  const guarded = new PostgresStateStore({ pool: poolOf(2), group: 'still', lease: owner });
   await guarded.claim('default/w');
   expect(owner.leftMs).toBe(300);
   clock.stall(300);

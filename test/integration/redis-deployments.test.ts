@@ -29,7 +29,7 @@ describe('behind sentinels', () => {
 
   test('a master whom they do not know ends the start with a line', async () => {
     const url = group.url.replace('/main', '/other');
-    await expect(RedisClient.open({ url }, () => undefined)).rejects.toMatchObject({
+    await expect(RedisClient.open({ url, prefix: 'test' }, () => undefined)).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       message: expect.stringContaining('All sentinels are unreachable'),
     });
@@ -68,7 +68,7 @@ test('a cluster takes the commits of two hundred workers over all its slots, and
   const cluster = await startCluster();
   onTestFinished(() => cluster.close());
   const said: string[] = [];
-  const client = await RedisClient.open({ url: cluster.url }, (_level, message) => said.push(message));
+  const client = await RedisClient.open({ url: cluster.url, prefix: 'test' }, (_level, message) => said.push(message));
   onTestFinished(() => client.close());
   expect(client.connection).toBeNull();
   const store = new RedisStateStore(client);

@@ -65,7 +65,7 @@ async function failureOf(
 }
 
 async function openRedis(url: string, tls: TlsOptions | undefined, log: Log): Promise<readonly string[]> {
-  const client = await RedisClient.open({ url, ...(tls === undefined ? {} : { tls }) }, log);
+  const client = await RedisClient.open({ url, prefix: 'test', ...(tls === undefined ? {} : { tls }) }, log);
   return checkRedis(client).finally(() => client.close());
 }
 
