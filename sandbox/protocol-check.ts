@@ -70,6 +70,8 @@ export function isEntry(value: unknown): value is StreamEntry {
       return isCount(value[1]);
     case 'w':
       return isCount(value[1]) && (value[2] === null || isCount(value[2]));
+    case 'p':
+      return isCount(value[1]) && (value[2] === null || typeof value[2] === 'boolean');
     case 'q':
       return isCount(value[1]) && isText(value[2]) && typeof value[3] === 'string';
     default:

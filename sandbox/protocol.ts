@@ -3,7 +3,7 @@
  * 4-byte big-endian length and a UTF-8 JSON array of messages. Both sides check what they read: a cell is untrusted.
  */
 
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** Largest frame either side accepts, checked before anything is buffered. */
 export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
@@ -159,6 +159,16 @@ export type ToCell =
     } & Address)
   /** Say everything that the guest's state holds, as entries of its stream: behind what it does now, whether a run waits or not. */
   | ({ readonly kind: 'dump'; readonly dump: number } & Address)
+  /**
+   * Between two runs: the guest's state is changed from outside. Each key gets its JSON text, or goes where it is null; with `replace`
+   * every other key goes too. It is not said again as writes of the guest: the node knows it.
+   */
+  | ({
+      readonly kind: 'patch';
+      readonly patch: number;
+      readonly replace: boolean;
+      readonly changes: readonly (readonly [key: string, json: string | null])[];
+    } & Address)
   /** End the run in flight now, as `stopped`. */
   | ({ readonly kind: 'cancel'; readonly run: number } & Address)
   | ({ readonly kind: 'unload' } & Address);
@@ -219,6 +229,8 @@ export interface LoadReport {
  * - `['q', call, 'adapter.method', args JSON]` a capability call; `['f', call]` `state.flush` (answered by the node)
  * - `['b', dump]` its whole state begins; `['v', key, json]` one key of it; `['w', dump, keys]` it was whole, with that many
  *   keys; null instead of the number: it will not become whole. What was written before is in it, and nothing that comes later
+ * - `['p', patch, done]` what came before was written before the patch, what comes later after it. False: it would break a
+ *   limit, and nothing of it was done; null: nobody knows how much of it was, and the guest must not be used again
  */
 export type StreamEntry =
   | readonly ['s', string, string]
@@ -229,7 +241,8 @@ export type StreamEntry =
   | readonly ['f', number]
   | readonly ['b', number]
   | readonly ['v', string, string]
-  | readonly ['w', number, number | null];
+  | readonly ['w', number, number | null]
+  | readonly ['p', number, boolean | null];
 
 /**
  * What a guest writes into its ring, each as a length (two UTF-16 units, low first) and text:

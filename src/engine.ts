@@ -268,6 +268,35 @@ class Engine implements Runtime {
     if (stored === null) throw new RuntimeError('WORKER_NOT_FOUND', `There is no worker ${id}.`);
     return Object.fromEntries(stored.entries.map(([key, json]) => [key, JSON.parse(json) as unknown]));
   }
+  async inspectState(name: string): ReturnType<Runtime['inspectState']> {
+    return this.#running.registry.state.inspect(parseWorkerId(name));
+  }
+  async writeState(name: string, changes: Parameters<Runtime['writeState']>[1]): ReturnType<Runtime['writeState']> {
+    return this.#running.registry.state.write(parseWorkerId(name), changes);
+  }
+  async replaceState(
+    name: string,
+    entries: Parameters<Runtime['replaceState']>[1],
+    { create = false }: { readonly create?: boolean } = {},
+  ): ReturnType<Runtime['replaceState']> {
+    return this.#running.registry.state.replace(parseWorkerId(name), entries, create);
+  }
+  async exportState(name: string): ReturnType<Runtime['exportState']> {
+    return this.#running.registry.state.export(parseWorkerId(name));
+  }
+  async stateCopies(name: string): ReturnType<Runtime['stateCopies']> {
+    return this.#running.registry.state.copies(parseWorkerId(name));
+  }
+  async resolveState(
+    name: string,
+    take: 'redis' | 'postgres',
+    { force = false }: { readonly force?: boolean } = {},
+  ): ReturnType<Runtime['resolveState']> {
+    return this.#running.registry.state.resolve(parseWorkerId(name), take, force);
+  }
+  async renameWorker(name: string, newName: string): Promise<void> {
+    return this.#running.registry.state.rename(parseWorkerId(name), parseWorkerId(newName));
+  }
   async ticks(name: string, limit = 100): Promise<readonly TickRecord[]> {
     const { worker } = this.#known(name);
     return this.#running.stores.records.ticks(worker, atLeastNone(limit));

@@ -6,6 +6,7 @@ import type { Adapter } from '../adapters/adapter.ts';
 import type { GuestFunction, GuestWorld, LogLevel } from '../sandbox/protocol.ts';
 import type { Clock } from './core/clock.ts';
 import type { ErrorCode } from './core/errors.ts';
+import type { StateMethods } from './runtime-state.ts';
 import type {
   LogRecord,
   MinuteRecord,
@@ -252,7 +253,7 @@ export interface RuntimeEvents {
 }
 
 /** A running (or not yet started) engine. Workers are named `name` (workspace `default`) or `workspace/name`. */
-export interface Runtime {
+export interface Runtime extends StateMethods {
   /**
    * Opens the stores, locks the data folder and goes on with every worker that was running. With Postgres it waits while another node
    * owns the group; `stop` ends that wait, and the start rejects with STOPPED.
@@ -279,8 +280,6 @@ export interface Runtime {
   reconfigure(name: string, patch: WorkerPatch): Promise<WorkerStatus>;
   status(): RuntimeStatus;
   worker(name: string): WorkerStatus;
-  /** The saved state of a worker: key → value. */
-  readState(name: string): Promise<Record<string, unknown>>;
   /** Newest first; `limit` default 100. */
   ticks(name: string, limit?: number): Promise<readonly TickRecord[]>;
   /** Sums per minute, newest first; `limit` default 100. */

@@ -76,7 +76,11 @@ export class Cell implements SandboxHost {
       case 'hold':
         return sandbox.hold(message.run);
       case 'dump':
-        return sandbox.dump(message.dump);
+        return sandbox.aside('dump', message.dump);
+      case 'patch': {
+        const { patch, replace, changes } = message;
+        return sandbox.aside('patch', patch, replace ? 1 : 0, JSON.stringify(changes));
+      }
       case 'cancel':
         return sandbox.cancel(message.run);
       case 'unload':

@@ -1,6 +1,6 @@
 /**
  * From a guest's ring entries to what the node gets. Writes to the same key are merged until something must see them (a
- * call, a flush, the end, the whole state), so a loop that writes one key a million times costs the node one change.
+ * call, a flush, the end, the whole state, a patch), so a loop that writes one key a million times costs the node one change.
  */
 import type { GuestError, LoadReport, StreamEntry } from '../protocol.ts';
 import { isEntry, isError, isReport } from '../protocol-check.ts';
@@ -59,10 +59,10 @@ export class EntryCollector {
     }
   }
 
-  /** The guest could not say its whole state. */
-  dumpFailed(dump: number): void {
+  /** The guest could not say its whole state, or not take all of a patch. */
+  failed(entry: 'dump' | 'patch', id: number): void {
     this.#settleChanges();
-    this.#out.push(['w', dump, null]);
+    this.#out.push([entry === 'dump' ? 'w' : 'p', id, null]);
   }
 
   /** Everything so far, in order. */
@@ -98,6 +98,7 @@ export class EntryCollector {
       case 'q':
       case 'f':
       case 'b':
+      case 'p':
         // Whoever gets this must have seen what was written before it.
         this.#settleChanges();
         break;

@@ -19,15 +19,15 @@ interface Slice {
   readonly args: readonly (string | number)[];
   /** Starts a run. */
   readonly opens?: Run | ((now: number) => Run);
-  /** Asks for the whole state: belongs to no run, and outlives one that ends. */
-  readonly dump?: number;
+  /** What the node asks for besides: belongs to no run, and outlives one that ends. */
+  readonly aside?: { readonly entry: 'dump' | 'patch'; readonly id: number };
 }
 
 /** Beyond its limit a slice may still need this long to come back before the isolate is disposed, and after that. */
 const SETTLE_MS = 1_000;
 const DISPOSED_SETTLE_MS = 200;
-/** 16 MiB of state are said in a tenth of a second. */
-const DUMP_MS = 10_000;
+/** 16 MiB of state are said, or taken, in a tenth of a second. */
+const ASIDE_MS = 10_000;
 /** How often a running guest's stream is read; a big one less often. */
 const DRAIN_MS = 100;
 const DRAIN_CHARS_PER_MS = 10_000;
@@ -116,9 +116,10 @@ export class Sandbox {
   }
 
   /** Behind what the guest does now. What cannot be had is said to be so. */
-  dump(dump: number): void {
-    if (this.#loaded && this.#guest?.disposed === false) return this.#push({ entry: 'dump', args: [dump], dump });
-    this.#entries.dumpFailed(dump);
+  aside(entry: 'dump' | 'patch', id: number, ...args: readonly (string | number)[]): void {
+    if (this.#loaded && this.#guest?.disposed === false)
+      return this.#push({ entry, args: [id, ...args], aside: { entry, id } });
+    this.#entries.failed(entry, id);
     this.#sendStream();
   }
 
@@ -151,7 +152,7 @@ export class Sandbox {
     const slice = this.#pending.shift();
     const guest = this.#guest;
     if (slice === undefined || guest === null || guest.disposed) return;
-    if (slice.dump !== undefined) return this.#runDump(slice.dump, guest);
+    if (slice.aside !== undefined) return this.#runAside(slice.aside, slice.args, guest);
     const since = performance.now();
     if (slice.opens !== undefined) this.#run = slice.opens instanceof Run ? slice.opens : slice.opens(since);
     const run = this.#run;
@@ -164,16 +165,16 @@ export class Sandbox {
     this.#afterSlice(end);
   }
 
-  async #runDump(dump: number, guest: GuestIsolate): Promise<void> {
+  async #runAside({ entry, id }: NonNullable<Slice['aside']>, args: Slice['args'], guest: GuestIsolate): Promise<void> {
     const since = performance.now();
     this.#disarmDeadline();
-    this.#slice = { since, limitMs: DUMP_MS, nextDrainAt: since + DRAIN_MS, disposedAt: null };
-    const end = await guest.enter('dump', [dump], DUMP_MS);
+    this.#slice = { since, limitMs: ASIDE_MS, nextDrainAt: since + DRAIN_MS, disposedAt: null };
+    const end = await guest.enter(entry, args, ASIDE_MS);
     this.#slice = null;
     if (this.#unloading) return this.#finishUnload();
     this.#readRing();
     if (!guest.disposed) guest.ring.rewind();
-    if (end.kind !== 'returned') this.#entries.dumpFailed(dump);
+    if (end.kind !== 'returned') this.#entries.failed(entry, id);
     // Whatever happened here, the run did not do it.
     if (guest.disposed && this.#run !== null) return this.#finish('cancelled', false);
     this.#sendStream();
@@ -267,7 +268,7 @@ export class Sandbox {
     if (run === null) return;
     this.#run = null;
     this.#clearTimers();
-    this.#pending = this.#pending.filter((slice) => slice.opens !== undefined || slice.dump !== undefined);
+    this.#pending = this.#pending.filter((slice) => slice.opens !== undefined || slice.aside !== undefined);
     const entries = run.id === 0 ? this.#sendStream() : this.#sendStreamButLast();
     const now = performance.now();
     const error = errorOf(run, outcome);

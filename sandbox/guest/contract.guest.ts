@@ -52,6 +52,8 @@ export interface Driver {
   load(core: GuestCore): LoadReport | Promise<LoadReport>;
   /** Calls a function of the worker that {@link LoadReport.functions} named. May return a promise. */
   run(fn: GuestFunction, error: GuestError | null): unknown;
+  /** The state was changed from outside, between two runs: what the driver remembers of it is old. */
+  statePatched?(): void;
   /** Anything thrown, as bounded data. Must not run user code outside its own try. */
   describe(thrown: unknown): GuestError;
 }

@@ -26,6 +26,10 @@ def _remember(key, value, text):
         _known.pop(key, None)
 
 
+def _forget_state():
+    _known.clear()
+
+
 class _State:
     __slots__ = ()
 

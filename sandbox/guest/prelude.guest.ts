@@ -34,6 +34,8 @@ export interface GuestApi {
   expire(): void;
   /** Says the whole state. Runs no code of the worker and takes no part in its run. */
   dump(dump: number): void;
+  /** Takes changes of the state from outside, JSON of `[key, JSON text or null]` each. Between two runs; runs no code of the worker. */
+  patch(patch: number, replace: number, changesJson: string): void;
   /** Python: set once, before `load`. */
   useDriver(driver: Driver): void;
   /** SECURITY: JavaScript only; closes memory that the isolate's limit does not count. */
@@ -55,7 +57,7 @@ export function createGuest(
   let core: GuestCore | null = null;
   let calls: Calls | null = null;
   let log: Log | null = null;
-  let map: Pick<StateMap, 'mend' | 'dump'> | null = null;
+  let map: Pick<StateMap, 'mend' | 'dump' | 'patch'> | null = null;
   let info: RunInfo = NO_RUN;
   let deadline = 0;
   let supplied: GuestWorld | null = null;
@@ -86,8 +88,8 @@ export function createGuest(
     const ownLog = createLog(stream, spec.limits, world.now);
     calls = ownCalls;
     log = ownLog;
-    const { mend, dump, ...state } = createState(spec.state, spec.limits, stream);
-    map = { mend, dump };
+    const { mend, dump, patch, ...state } = createState(spec.state, spec.limits, stream);
+    map = { mend, dump, patch };
     return {
       spec,
       state: { ...state, flush: ownCalls.flush },
@@ -130,6 +132,10 @@ export function createGuest(
     refuse: (call, code, message) => calls?.refuse(call, code, message),
     expire: () => calls?.expire(),
     dump: (dump) => map?.dump(dump),
+    patch(patch, replace, changesJson) {
+      map?.patch(patch, replace === 1, parse(changesJson) as [string, string | null][]);
+      driver.statePatched?.();
+    },
     useDriver(other) {
       driver = other;
     },

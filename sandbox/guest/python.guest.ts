@@ -81,7 +81,10 @@ function createPythonDriver(pyodide: Pyodide, shell: Shell): Driver {
     return value;
   };
   const runFunction = entry('_run');
+  const forget = entry('_forget_state');
   const tick = createTick(pyodide, runFunction);
+  /** Python is told with its next run, where its time limit holds. */
+  let patched = false;
   let core: GuestCore | null = null;
 
   /** Python's entry points answer with JSON, `{"ok": …}` or `{"error": …}`, or with None, which needs no text. */
@@ -115,8 +118,13 @@ function createPythonDriver(pyodide: Pyodide, shell: Shell): Driver {
     async run(fn, error) {
       const seed = core?.world()?.seed ?? null;
       shell.entropy.useSeed(seed);
+      if (patched) forget();
+      patched = false;
       if (fn === 'tick' && seed === null) await enter(tick());
       else await enter(runFunction.callPromising(fn, error === null ? '' : JSON.stringify(error), seed ?? undefined));
+    },
+    statePatched() {
+      patched = true;
     },
     describe(thrown) {
       if (thrown instanceof PythonFailure) return thrown.described;

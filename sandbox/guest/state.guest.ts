@@ -21,6 +21,8 @@ export interface StateMap extends Omit<GuestCore['state'], 'flush'> {
   mend(): void;
   /** Says all of it, in one piece. */
   dump(dump: number): void;
+  /** Takes what the node has written instead of the worker; `replace`: nothing else stays. All of it, or nothing where it breaks a limit. */
+  patch(patch: number, replace: boolean, changes: readonly (readonly [key: string, json: string | null])[]): void;
 }
 
 export function createState(
@@ -28,14 +30,12 @@ export function createState(
   limits: SandboxLimits,
   stream: Stream,
 ): StateMap {
-  const map = new SafeMap<string, string>();
-  let bytes = 0;
+  let known = new SafeMap<string, string>() as Map<unknown, unknown>;
   for (let i = 0; i < saved.length; i++) {
     const entry = saved[i] as readonly [string, string];
-    mapSet(map as Map<unknown, unknown>, entry[0], entry[1]);
-    bytes += utf8Bytes(entry[0]) + utf8Bytes(entry[1]);
+    mapSet(known, entry[0], entry[1]);
   }
-  const known = map as Map<unknown, unknown>;
+  let bytes = bytesOf(known);
   /** The write under way: `halfKey` with its value (null deletes it), or `halfList`. Only a run that was cut short leaves one. */
   let halfKey: string | null = null;
   let halfJson: string | null = null;
@@ -95,10 +95,7 @@ export function createState(
     }
     halfKey = null;
     halfList = null;
-    bytes = 0;
-    mapEach(known, (json, key) => {
-      bytes += utf8Bytes(key as string) + utf8Bytes(json as string);
-    });
+    bytes = bytesOf(known);
   }
 
   return {
@@ -107,7 +104,7 @@ export function createState(
     set(key, json) {
       checkKey(key);
       const total = bytes + growth(key, json);
-      checkTotal(total, mapSize(map as Map<never, never>) + (mapHas(known, key) ? 0 : 1));
+      checkTotal(total, mapSize(known as Map<never, never>) + (mapHas(known, key) ? 0 : 1));
       halfJson = json;
       halfKey = key;
       stream.set(key, json);
@@ -122,7 +119,7 @@ export function createState(
         mapSet(fresh, checkKey(entry[0]), entry[1]);
       }
       let total = bytes;
-      let keys = mapSize(map as Map<never, never>);
+      let keys = mapSize(known as Map<never, never>);
       const list: [string, string][] = [];
       mapEach(fresh, (json, key) => {
         total += growth(key as string, json as string);
@@ -164,5 +161,33 @@ export function createState(
       });
       stream.event(['w', dump, count]);
     },
+    patch(patch, replace, changes) {
+      mend();
+      const next = new SafeMap<string, string>() as Map<unknown, unknown>;
+      if (!replace)
+        mapEach(known, (json, key) => {
+          mapSet(next, key, json);
+        });
+      for (let i = 0; i < changes.length; i++) {
+        const change = changes[i] as readonly [string, string | null];
+        if (change[1] === null) mapDelete(next, change[0]);
+        else mapSet(next, change[0], change[1]);
+      }
+      const total = bytesOf(next);
+      const keys = mapSize(next as Map<never, never>);
+      // What a run that was cut short left to do counts here, and the node could not know it.
+      if (total > limits.stateTotalBytes || keys > limits.stateKeys) return stream.event(['p', patch, false]);
+      known = next;
+      bytes = total;
+      stream.event(['p', patch, true]);
+    },
   };
+}
+
+function bytesOf(map: Map<unknown, unknown>): number {
+  let bytes = 0;
+  mapEach(map, (json, key) => {
+    bytes += utf8Bytes(key as string) + utf8Bytes(json as string);
+  });
+  return bytes;
 }

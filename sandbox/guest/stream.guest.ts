@@ -64,6 +64,7 @@ function textOf(event: RingEvent): string {
       return `["${event[0]}",${event[1]}]`;
     case 't':
     case 'w':
+    case 'p':
       return `["${event[0]}",${event[1]},${event[2]}]`;
     case 'q':
       return `["q",${event[1]},${stringify(event[2])},${stringify(event[3])}]`;

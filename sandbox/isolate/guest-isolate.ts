@@ -20,9 +20,9 @@ export type SliceEnd =
   /** An unhandled rejection, or an error of the prelude itself. */
   | { readonly kind: 'threw'; readonly error: GuestError };
 
-export type EntryPoint = 'load' | 'begin' | 'deliver' | 'refuse' | 'expire' | 'dump';
+export type EntryPoint = 'load' | 'begin' | 'deliver' | 'refuse' | 'expire' | 'dump' | 'patch';
 
-const ENTRY_POINTS: readonly EntryPoint[] = ['load', 'begin', 'deliver', 'refuse', 'expire', 'dump'];
+const ENTRY_POINTS: readonly EntryPoint[] = ['load', 'begin', 'deliver', 'refuse', 'expire', 'dump', 'patch'];
 
 export interface GuestIsolateOptions {
   readonly memoryBytes: number;

@@ -81,6 +81,17 @@ export interface StoredCopy extends Claimed {
   readonly commitId: string | null;
 }
 
+/** Both copies of a worker as they are; null for one that is not there, a text for one that cannot be read. */
+export interface StoredCopies {
+  readonly redis: StoredCopy | string | null;
+  readonly postgres: StoredCopy | string | null;
+}
+
+/** What a person wants in both: one of the copies (`force`: also a damaged one), or these entries instead of either. */
+export type Choice =
+  | { readonly take: 'redis' | 'postgres'; readonly force: boolean }
+  | { readonly entries: Claimed['entries'] };
+
 export interface StoredWorker {
   readonly worker: WorkerId;
   readonly epoch: bigint;
@@ -128,6 +139,13 @@ export interface StateStore {
   close(): Promise<void>;
   /** Of a store with several copies: what makes the slow one late. Null while all is well. */
   lag?(): StoreLag | null;
+  /** Of a store with several copies: all of them, for people to compare. */
+  copies?(worker: WorkerId): Promise<StoredCopies>;
+  /**
+   * Of a store with several copies: makes what was chosen the state in all of them, under an epoch and a revision above those of all. Rejects
+   * with STATE_CORRUPT for a damaged one without force, WORKER_NOT_FOUND for one that is not there, FENCED.
+   */
+  resolve?(worker: WorkerId, choice: Choice): Promise<Claimed>;
 }
 
 /** How a tick (or setup) ended, as it is told to people. */

@@ -3,16 +3,32 @@
  * when the lease was renewed, or never. The store's own fences protect what is stored; this protects what is told.
  */
 import { RuntimeError } from '../core/errors.ts';
-import type { Claimed, Commit, CommitResult, Replacement, StateStore, StoredWorker, WorkerId } from './contracts.ts';
+import type {
+  Choice,
+  Claimed,
+  Commit,
+  CommitResult,
+  Replacement,
+  StateStore,
+  StoredCopies,
+  StoredWorker,
+  WorkerId,
+} from './contracts.ts';
 
 export class LeasedStateStore implements StateStore {
   readonly #inner: StateStore;
   /** Why nothing may be done now; null while it may. */
   readonly #obstacle: () => string | null;
+  /** Only where the store has several copies. */
+  readonly copies?: (worker: WorkerId) => Promise<StoredCopies>;
+  readonly resolve?: (worker: WorkerId, choice: Choice) => Promise<Claimed>;
 
   constructor(inner: StateStore, obstacle: () => string | null) {
     this.#inner = inner;
     this.#obstacle = obstacle;
+    if (inner.copies !== undefined) this.copies = inner.copies.bind(inner);
+    const resolve = inner.resolve?.bind(inner);
+    if (resolve !== undefined) this.resolve = (worker, choice) => this.#guarded(() => resolve(worker, choice));
   }
 
   commit(commit: Commit): Promise<CommitResult> {

@@ -2,7 +2,8 @@
 import type { Clock } from '../core/clock.ts';
 import type { Armed, Scheduler } from './scheduler.ts';
 
-export type Wake = 'due' | 'changed' | 'lost' | 'end';
+/** `order`: somebody wants something that is done between two runs. */
+export type Wake = 'due' | 'changed' | 'order' | 'lost' | 'end';
 
 export class Alarm {
   readonly #scheduler: Scheduler;
@@ -28,10 +29,6 @@ export class Alarm {
       this.#dueMono = dueMono;
       this.#armed = this.#scheduler.arm(dueMono, this.#onDue);
     });
-  }
-
-  sleep(ms: number): Promise<Wake> {
-    return this.until(this.#clock.monoMs() + ms);
   }
 
   /** Ends the wait, if there is one. */

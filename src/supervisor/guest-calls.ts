@@ -17,6 +17,8 @@ export interface CallsOwner {
   readonly commit: (need: CommitNeed) => Promise<void>;
   readonly settled: () => boolean;
   readonly durable: DurableCalls;
+  /** Its state was changed from outside, at this point of its stream. */
+  readonly patched: (patch: number, done: boolean | null) => void;
 }
 
 /** An adapter that answers none of its calls must not fill the node's memory with them. */
@@ -69,6 +71,9 @@ export class Calls {
           break;
         case 'w':
           ledger.endDump(entry[1], entry[2]);
+          break;
+        case 'p':
+          this.#owner.patched(entry[1], entry[2]);
           break;
         case 'q':
           void this.#answer(session, entry[1], () => this.#call(session, entry[2], entry[3]));

@@ -10,6 +10,7 @@ import { RuntimeError } from '../core/errors.ts';
 import type { StateLimits } from '../core/limits.ts';
 import type { Claimed, Commit, CommitResult, Replacement, StateChange, StateStore } from '../store/contracts.ts';
 import { StateDump, unasked } from './state-dump.ts';
+import { checkRoom, type StateEdit } from './state-edit.ts';
 import { StateSizes } from './state-sizes.ts';
 
 /**
@@ -165,6 +166,24 @@ export class Ledger {
     // Re-inserting keeps the order of last writes.
     this.#dirty.delete(key);
     this.#dirty.set(key, json);
+  }
+
+  /** @throws RuntimeError STATE_LIMIT */
+  checkRoom(edit: StateEdit): void {
+    checkRoom(this.#sizes.after(edit), this.#o.limits);
+  }
+
+  /** Takes what a person has written. @throws RuntimeError CELL_PROTOCOL in the middle of a dump */
+  edit({ replace, changes }: StateEdit): void {
+    if (this.#repair?.dump.open === true) throw unasked();
+    this.#claimed = null;
+    const all = new Map(changes);
+    if (replace) for (const key of this.#sizes.names()) if (!all.has(key)) all.set(key, null);
+    for (const [key, json] of all) {
+      this.#sizes.add(key, json);
+      this.#dirty.delete(key);
+      this.#dirty.set(key, json);
+    }
   }
 
   /** What was written before is in the dump that begins here. @throws RuntimeError CELL_PROTOCOL, as do the next two */

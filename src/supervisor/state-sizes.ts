@@ -2,6 +2,7 @@
 import { Checksum, type EntryHash, hashEntry } from '../core/checksum.ts';
 import { RuntimeError } from '../core/errors.ts';
 import type { StateLimits } from '../core/limits.ts';
+import type { StateEdit } from './state-edit.ts';
 
 interface Entry extends EntryHash {
   readonly bytes: number;
@@ -23,6 +24,23 @@ export class StateSizes {
 
   get keys(): number {
     return this.#entries.size;
+  }
+
+  names(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
+  /** What it would come to. */
+  after({ replace, changes }: StateEdit): { readonly bytes: number; readonly keys: number } {
+    let bytes = replace ? 0 : this.#bytes;
+    let keys = replace ? 0 : this.#entries.size;
+    for (const [key, json] of changes) {
+      const before = replace ? undefined : this.#entries.get(key);
+      if (before !== undefined) bytes -= before.bytes;
+      if (json !== null) bytes += Buffer.byteLength(key) + Buffer.byteLength(json);
+      keys += Number(json !== null) - Number(before !== undefined);
+    }
+    return { bytes, keys };
   }
 
   /** Of everything taken so far. */

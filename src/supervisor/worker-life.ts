@@ -18,6 +18,7 @@ import { type RunSlot, runOrder } from './run-order.ts';
 import { readSavedState } from './saved-state.ts';
 import { type OpenResult, type RunResult, Session } from './session.ts';
 import { failureLine, tickRecord } from './tick-report.ts';
+import { waitForSlot } from './wait-for-slot.ts';
 import type { Due } from './worker-clock.ts';
 import type { WorkerSelf } from './worker-self.ts';
 
@@ -82,6 +83,11 @@ export class WorkerLife {
     this.#alarm.wake('changed');
   }
 
+  /** Somebody left an order at the worker's desk. */
+  serve(): void {
+    this.#alarm.wake('order');
+  }
+
   /** Ends a run that is long overdue. Returns for how long a wait is, ms; 0 while anything runs. */
   checkOverdue(): number {
     this.#session?.checkOverdue();
@@ -109,6 +115,7 @@ export class WorkerLife {
     self.durable.resolver.wake();
     while (this.#ending === null && self.head.actual === 'running') {
       try {
+        if (!this.#prepared) await self.desk.serve(this.#session);
         // Before any run the worker can be told what became of what it did.
         if (self.head.intents.length > 0) await self.durable.resolver.ready();
         if (this.#ending !== null) continue;
@@ -164,7 +171,7 @@ export class WorkerLife {
         signal: this.#opening.signal,
         onEntries: (entries, session) => this.#onEntries(entries, session),
         onIdleLoss: (loss, session) => this.#onIdleLoss(loss, session),
-        onOver: () => self.ledger.sandboxGone(),
+        onOver: () => self.sandboxGone(),
       });
     } catch (thrown) {
       return self.to('recovering', toRuntimeError(thrown).message);
@@ -241,7 +248,7 @@ export class WorkerLife {
       self.to('parked', null);
       return sleepParked(self, due, (ms) => this.#sleep(ms));
     }
-    const why = await this.#alarm.until(due.dueMono);
+    const why = await waitForSlot(self, this.#alarm, due, session, () => this.#ending !== null);
     if (!session.alive && this.#ending === null) return self.to('recovering', self.reason);
     if (why === 'due' && self.clock.take(due)) await this.#tick(session, due);
   }
@@ -366,7 +373,11 @@ export class WorkerLife {
   }
 
   async #sleep(ms: number): Promise<void> {
-    if (this.#ending === null) await this.#alarm.sleep(ms);
+    const { clock } = this.#self.services;
+    for (const until = clock.monoMs() + ms; this.#ending === null; ) {
+      if (this.#self.desk.waiting) await this.#self.desk.serve(this.#session);
+      else if ((await this.#alarm.until(until)) !== 'order') return;
+    }
   }
 }
 

@@ -13,6 +13,7 @@ import { claimPatiently } from './claim.ts';
 import { parseHead, type WorkerHead } from './head.ts';
 import { Ledger } from './ledger.ts';
 import type { SlotServices } from './slot-services.ts';
+import { StateOrders } from './state-orders.ts';
 import { StoreAway } from './store-away.ts';
 import { suspendAll } from './suspend-all.ts';
 import { tryLoading } from './try-loading.ts';
@@ -48,10 +49,27 @@ export class WorkerRegistry {
   readonly #hurry = Promise.withResolvers<void>();
   #ended = false;
   readonly #away: StoreAway;
+  /** What people do with the state of workers. */
+  readonly state: StateOrders;
 
   constructor(options: RegistryOptions) {
     this.#o = options;
-    this.#away = new StoreAway(options.services.clock, options.services.log);
+    const { services, store } = options;
+    this.#away = new StoreAway(services.clock, services.log);
+    this.state = new StateOrders({
+      store,
+      newId: services.newId,
+      wallMs: () => services.clock.wallMs(),
+      inTurn: (id, work) => this.#inTurn(id, work),
+      slot: (id) => this.#slots.get(id),
+      owned: (id) => this.#owned(id),
+      isDormant: (id) => this.#dormant.has(id),
+      setDormant: (id, head) => {
+        this.#slots.delete(id);
+        this.#dormant.set(id, head);
+      },
+      remove: (id) => this.#remove(id, false),
+    });
   }
 
   get residentPython(): number {
@@ -111,18 +129,7 @@ export class WorkerRegistry {
 
   removeWorker(id: WorkerId, now: boolean): Promise<void> {
     if (now) this.#slots.get(id)?.cancel();
-    return this.#inTurn(id, async () => {
-      const slot = this.#slots.has(id) ? await this.#owned(id) : undefined;
-      if (slot === undefined && !this.#dormant.has(id)) throw notFound(id);
-      await slot?.end('stop', now);
-      const epoch = slot?.self.ledger.epoch ?? (await this.#claimed(id)).epoch;
-      slot?.self.ledger.close(new RuntimeError('STOPPED', 'The worker was removed.'));
-      const removed = await this.#o.store.remove(id, epoch);
-      if (removed.kind !== 'ok') throw notOurs(id);
-      await this.#o.records.forget(id);
-      this.#slots.delete(id);
-      this.#dormant.delete(id);
-    });
+    return this.#inTurn(id, () => this.#remove(id, now));
   }
 
   reconfigure(id: WorkerId, patch: WorkerPatch): Promise<WorkerStatus> {
@@ -258,6 +265,19 @@ export class WorkerRegistry {
     await slot.end('suspend', false);
     slot.replaceCode(definition, compiled);
     if (goesOn) await slot.start('deploy');
+  }
+
+  async #remove(id: WorkerId, now: boolean): Promise<void> {
+    const slot = this.#slots.has(id) ? await this.#owned(id) : undefined;
+    if (slot === undefined && !this.#dormant.has(id)) throw notFound(id);
+    await slot?.end('stop', now);
+    const epoch = slot?.self.ledger.epoch ?? (await this.#claimed(id)).epoch;
+    slot?.self.ledger.close(new RuntimeError('STOPPED', 'The worker was removed.'));
+    const removed = await this.#o.store.remove(id, epoch);
+    if (removed.kind !== 'ok') throw notOurs(id);
+    await this.#o.records.forget(id);
+    this.#slots.delete(id);
+    this.#dormant.delete(id);
   }
 
   async #stopDormant(id: WorkerId): Promise<void> {

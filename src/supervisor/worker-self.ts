@@ -10,6 +10,7 @@ import type { WorkerHead } from './head.ts';
 import type { CommitNeed, Ledger, Repaired } from './ledger.ts';
 import { isLegal, type WorkerState } from './life.ts';
 import type { SlotServices } from './slot-services.ts';
+import { StateDesk } from './state-desk.ts';
 import { WorkerClock } from './worker-clock.ts';
 
 export interface WorkerParts {
@@ -27,6 +28,7 @@ export class WorkerSelf {
   readonly durable: DurableCalls;
   readonly clock: WorkerClock;
   readonly ledger: Ledger;
+  readonly desk: StateDesk;
   definition: WorkerDefinition;
   compiled: CompiledWorker;
   readonly #head: WorkerHead;
@@ -42,6 +44,7 @@ export class WorkerSelf {
     this.ledger = parts.ledger;
     this.#head = { ...parts.head };
     this.clock = new WorkerClock(services.clock);
+    this.desk = new StateDesk(this);
     this.durable = new DurableCalls(services, {
       worker: parts.id,
       head: () => this.#head,
@@ -55,6 +58,7 @@ export class WorkerSelf {
       commit: (need) => this.commit(need),
       settled: () => this.ledger.settled,
       durable: this.durable,
+      patched: (patch, done) => this.desk.told(patch, done),
     });
   }
 
@@ -77,6 +81,12 @@ export class WorkerSelf {
   /** Stores everything written so far together with the head. Rejects only when this node is not the owner any more. */
   commit(need: CommitNeed = 'soon'): Promise<void> {
     return this.ledger.commit(JSON.stringify(this.#head), need);
+  }
+
+  /** Its sandbox says nothing any more. */
+  sandboxGone(): void {
+    this.ledger.sandboxGone();
+    this.desk.sandboxGone();
   }
 
   /** @throws RuntimeError INTERNAL for a change that life.ts does not list */

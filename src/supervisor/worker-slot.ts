@@ -2,11 +2,15 @@
 import { toRuntimeError } from '../core/errors.ts';
 import type { CompiledWorker, Schedule, WorkerDefinition, WorkerSettings } from '../workers/definition.ts';
 import type { SlotServices } from './slot-services.ts';
+import type { StateEdit } from './state-edit.ts';
 import { WorkerLife } from './worker-life.ts';
 import { type WorkerParts, WorkerSelf } from './worker-self.ts';
 
 /** Settings that a sandbox is made with. */
 const MADE_WITH: readonly (keyof WorkerSettings)[] = ['params', 'memoryBytes', 'isolation'];
+
+/** Beyond the longest run, for what a life does besides. */
+const EDIT_MARGIN_MS = 15_000;
 
 const PATIENCE_MS_MIN = 1_000;
 const PATIENCE_MS_MAX = 90_000;
@@ -99,6 +103,27 @@ export class WorkerSlot {
     this.#life?.changed(reload);
   }
 
+  /** It has begun a life that has not ended. */
+  get living(): boolean {
+    return this.#life !== null;
+  }
+
+  /** Changes its state, between two runs where it runs. True: a live sandbox has taken it. */
+  async editState(edit: StateEdit): Promise<boolean> {
+    const { desk, definition } = this.self;
+    desk.checkStore();
+    if (this.#life !== null) {
+      const { tickTimeoutMs, setupTimeoutMs, onErrorTimeoutMs } = definition.settings;
+      const served = desk.ask(edit, Math.max(tickTimeoutMs, setupTimeoutMs, onErrorTimeoutMs) + EDIT_MARGIN_MS);
+      this.#life.serve();
+      const how = await served;
+      if (how !== 'left') return how === 'live';
+      await this.#lived;
+    }
+    await desk.store(edit);
+    return false;
+  }
+
   /** Called every few seconds: repairs what should not happen. */
   reconcile(): void {
     const { self } = this;
@@ -135,6 +160,7 @@ export class WorkerSlot {
     } finally {
       life.close();
       this.#life = null;
+      self.desk.leave();
     }
   }
 

@@ -26,7 +26,7 @@ const CORE = /^src\/core\//;
 const PROTOCOL = /^sandbox\/protocol\.ts$/;
 /** The public shape of the engine: types that travel through every layer. */
 const SHAPES = [
-  /^src\/runtime\.ts$/,
+  /^src\/runtime(-state)?\.ts$/,
   /^src\/store\/(contracts|placement)\.ts$/,
   /^src\/workers\/definition\.ts$/,
   PROTOCOL,
@@ -41,7 +41,7 @@ const RULES: readonly Rule[] = [
     mayTypes: [...SHAPES, /^adapters\/adapter\.ts$/, /^src\/supervisor\/life\.ts$/],
   },
   {
-    who: /^src\/runtime\.ts$/,
+    who: /^src\/runtime(-state)?\.ts$/,
     may: [],
     mayTypes: [...SHAPES, CORE, /^adapters\/adapter\.ts$/, /^src\/supervisor\/life\.ts$/],
   },

@@ -79,7 +79,7 @@ describe('a sandbox that is asked for its whole state', () => {
   test('says it between two runs', async () => {
     const { sandbox, load, out, say, entered, entries, kinds } = openGuest();
     await load();
-    sandbox.dump(7);
+    sandbox.aside('dump', 7);
     say(7);
     await out();
     expect(entered).toEqual(['dump']);
@@ -92,7 +92,7 @@ describe('a sandbox that is asked for its whole state', () => {
     await load();
     begin();
     await settle();
-    sandbox.dump(7);
+    sandbox.aside('dump', 7);
     stream.set('n', '1');
     stream.open(1);
     await out();
@@ -108,7 +108,7 @@ describe('a sandbox that is asked for its whole state', () => {
     await load();
     begin();
     await settle();
-    sandbox.dump(7);
+    sandbox.aside('dump', 7);
     stream.endedWell();
     await out();
     expect(kinds()).toEqual(['ended']);
@@ -123,7 +123,7 @@ describe('a sandbox that is asked for its whole state', () => {
     begin(300);
     stream.open(1);
     await out();
-    sandbox.dump(7);
+    sandbox.aside('dump', 7);
     say(7);
     await new Promise((resolve) => setTimeout(resolve, 500));
     await out();
@@ -144,7 +144,7 @@ describe('a sandbox that is asked for its whole state', () => {
     begin();
     stream.open(1);
     await out();
-    sandbox.dump(7);
+    sandbox.aside('dump', 7);
     stream.event(['b', 7]);
     await out(end);
     expect(entries()).toEqual([
@@ -164,7 +164,7 @@ describe('a sandbox that is asked for its whole state', () => {
     begin();
     stream.open(1);
     await out();
-    sandbox.dump(7);
+    sandbox.aside('dump', 7);
     await new Promise((resolve) => setImmediate(resolve));
     guest.dispose();
     await out({ kind: 'disposed' });
@@ -174,19 +174,19 @@ describe('a sandbox that is asked for its whole state', () => {
 
   test('and is not loaded, or gone, says at once that it cannot', async () => {
     const fresh = openGuest();
-    fresh.sandbox.dump(7);
+    fresh.sandbox.aside('dump', 7);
     expect(fresh.entries()).toEqual([['w', 7, null]]);
     const gone = openGuest();
     await gone.load();
     gone.guest.dispose();
-    gone.sandbox.dump(7);
+    gone.sandbox.aside('dump', 7);
     expect(gone.entries()).toEqual([['w', 7, null]]);
   });
 
   test('and is unloaded meanwhile says nothing more', async () => {
     const { sandbox, load, out, say, kinds } = openGuest();
     await load();
-    sandbox.dump(7);
+    sandbox.aside('dump', 7);
     await new Promise((resolve) => setImmediate(resolve));
     sandbox.unload();
     say(7);

@@ -165,7 +165,7 @@ describe('what a guest writes', () => {
     stream.event(['w', 9, 2]);
     stream.set('n', '3');
     read();
-    collector.dumpFailed(10);
+    collector.failed('dump', 10);
     expect(collector.take()).toEqual([
       ['s', 'n', '2'],
       ['b', 9],

@@ -9,11 +9,13 @@ import { RuntimeError } from '../../core/errors.ts';
 import { MiB } from '../../core/limits.ts';
 import { COMMITTED } from '../commit-rule.ts';
 import type {
+  Choice,
   Claimed,
   Commit,
   CommitResult,
   Replacement,
   StateStore,
+  StoredCopies,
   StoredCopy,
   StoredWorker,
   StoreLag,
@@ -23,6 +25,7 @@ import type { PostgresStateStore } from '../postgres/postgres-state-store.ts';
 import type { RedisStateStore } from '../redis/redis-state-store.ts';
 import { Checkpointer, type CheckpointerOptions } from './checkpointer.ts';
 import { changesBetween, compareVersions, decideCopy, isIntact } from './decide-copy.ts';
+import { readCopies, resolveCopies } from './resolve-copies.ts';
 import { SyncTrack } from './sync-track.ts';
 import { WorkerTurns } from './worker-turns.ts';
 
@@ -110,10 +113,15 @@ export class SyncedStateStore implements StateStore {
     return this.#checkpoints.lag();
   }
 
-  /** Both copies as they are, for whoever has to compare them; null for one that is not there. */
-  async copies(worker: WorkerId): Promise<{ readonly redis: StoredCopy | null; readonly postgres: StoredCopy | null }> {
-    const [redis, postgres] = await Promise.all([this.#o.hot.read(worker), this.#o.durable.read(worker)]);
-    return { redis, postgres };
+  copies(worker: WorkerId): Promise<StoredCopies> {
+    return this.#entered(() => readCopies(this.#o, worker));
+  }
+
+  resolve(worker: WorkerId, choice: Choice): Promise<Claimed> {
+    return this.#alone(worker, () => {
+      this.#drop(worker);
+      return resolveCopies(this.#o, worker, choice);
+    });
   }
 
   close(): Promise<void> {
