@@ -10,6 +10,7 @@ export type {
 export type { GuestFunction, GuestWorld, LogLevel } from '../sandbox/protocol.ts';
 export { type Clock, systemClock } from './core/clock.ts';
 export { ERRORS, type ErrorCode, type ErrorRule, type Fault, RuntimeError } from './core/errors.ts';
+export { formatStateFile, parseStateFile } from './core/state-file.ts';
 export { createRuntime } from './engine.ts';
 export type {
   CellOptions,
@@ -32,6 +33,16 @@ export type {
   WorldCall,
 } from './runtime.ts';
 export type {
+  StateCopies,
+  StateCopy,
+  StateEdit,
+  StateEntries,
+  StateExport,
+  StateInfo,
+  StateWritten,
+} from './runtime-state.ts';
+export type {
+  Choice,
   Claimed,
   Commit,
   CommitResult,
@@ -42,11 +53,14 @@ export type {
   Replacement,
   StateChange,
   StateStore,
+  StoredCopies,
+  StoredCopy,
   StoredWorker,
   StoreLag,
   TickOutcome,
   TickRecord,
 } from './store/contracts.ts';
+export { type MigrationReport, migratePostgres } from './store/migrate-postgres.ts';
 export type { LeaseState, NodeInfo } from './store/placement.ts';
 export type { WorkerState } from './supervisor/life.ts';
 export { compileWorker } from './workers/compile.ts';

@@ -4,6 +4,7 @@ import { readEnvironment } from '../config/environment.ts';
 import { EXIT_USAGE, reportFailure } from './failure.ts';
 import { createOutput, type Output } from './output.ts';
 import { packageVersion } from './package.ts';
+import { addStateCommands } from './state-program.ts';
 
 const DEFAULT_CONFIG = 'runtime.yaml';
 
@@ -12,6 +13,7 @@ Examples:
   runtime init my-bots                   a commented configuration and two first workers
   cd my-bots && runtime start            run them; Ctrl-C stops, the next start goes on from the saved state
   runtime start --config other.yaml --quiet
+  runtime state list                     what is kept for the workers
   runtime config check                   check the configuration and the code of every worker
 
 Exit codes:
@@ -133,6 +135,7 @@ function buildProgram(run: Run, environment: ReturnType<typeof readEnvironment>)
     run,
     environment,
   );
+  addStateCommands(program, { withCommon, run, environment });
   return program;
 }
 

@@ -7,6 +7,7 @@ import type { LoadedConfig } from '../../config/resolve.ts';
 import { ERRORS } from '../../core/errors.ts';
 import { createRuntime } from '../../index.ts';
 import type { Runtime } from '../../runtime.ts';
+import { type Control, openControl } from '../control/server.ts';
 import { deployAll } from '../deploy.ts';
 import type { Output } from '../output.ts';
 import { packageVersion } from '../package.ts';
@@ -58,6 +59,7 @@ class Session {
   readonly #abort = new AbortController();
   readonly #sidecars: Sidecars;
   #runtime: Runtime | undefined;
+  #control: Control | undefined;
   readonly #lost = Promise.withResolvers<'lost'>();
 
   constructor(config: LoadedConfig, reporter: Reporter, end: EndRequests, restartFailed: boolean) {
@@ -117,6 +119,7 @@ class Session {
       if (state === 'lost') this.#lost.resolve('lost');
     });
     await runtime.start();
+    await this.#listen(runtime);
     if (this.#end.requested) return;
     // After the data folder is locked: of a second start, that is what must be told, not a port that the first one's sidecar has.
     await this.#sidecars.start(this.#config.sidecars, this.#abort.signal);
@@ -137,8 +140,21 @@ class Session {
     this.#reporter.tell({ kind: 'start', who: 'runtime', text: `${text}; Ctrl-C stops`, data: { ...counts } });
   }
 
+  /** For commands of this user. Without it workers tick all the same. */
+  async #listen(runtime: Runtime): Promise<void> {
+    // Windows has no such sockets in folders.
+    if (process.platform === 'win32') return;
+    try {
+      this.#control = await openControl({ runtime, dataDir: this.#config.options.dataDir });
+    } catch (error) {
+      const text = `\`runtime state\` cannot reach this node: its control socket cannot be opened (${(error as Error).message})`;
+      this.#reporter.tell({ kind: 'engine', who: 'runtime', text, problem: true });
+    }
+  }
+
   async #stop(): Promise<void> {
     try {
+      await this.#control?.close();
       await this.#runtime?.stop({ graceMs: GRACE_MS });
     } finally {
       await this.#sidecars.stop();

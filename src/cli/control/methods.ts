@@ -1,0 +1,68 @@
+/**
+ * What one process may ask of the node that runs in another: a table, and nothing beside it. The same table is used without a
+ * connection where the command itself has opened the stores.
+ */
+import { z } from 'zod';
+import { RuntimeError } from '../../core/errors.ts';
+import type { Runtime } from '../../runtime.ts';
+import { packageVersion } from '../package.ts';
+
+const name = z.string().min(1).max(200);
+const key = z.string().max(1_024);
+const json = z.string();
+
+interface Method<Input extends z.ZodType, Result> {
+  readonly input: Input;
+  readonly run: (runtime: Runtime, input: z.infer<Input>) => Promise<Result>;
+}
+
+const method = <Input extends z.ZodType, Result>(
+  input: Input,
+  run: (runtime: Runtime, input: z.infer<Input>) => Promise<Result>,
+): Method<Input, Result> => ({ input, run });
+
+export const METHODS = {
+  hello: method(z.strictObject({}), async () => ({ version: packageVersion(), pid: process.pid })),
+  workers: method(z.strictObject({}), async (runtime) =>
+    runtime.status().workers.map(({ workspace, name: own, state }) => ({ worker: `${workspace}/${own}`, state })),
+  ),
+  inspect: method(z.strictObject({ name }), (runtime, given) => runtime.inspectState(given.name)),
+  export: method(z.strictObject({ name }), (runtime, given) => runtime.exportState(given.name)),
+  write: method(
+    z.strictObject({
+      name,
+      changes: z
+        .array(z.union([z.strictObject({ key, json }), z.strictObject({ key, deleted: z.literal(true) })]))
+        .max(100_000),
+    }),
+    (runtime, given) => runtime.writeState(given.name, given.changes),
+  ),
+  replace: method(
+    z.strictObject({ name, entries: z.array(z.tuple([key, json])).max(100_000), create: z.boolean() }),
+    (runtime, { name: worker, entries, create }) => runtime.replaceState(worker, entries, { create }),
+  ),
+  copies: method(z.strictObject({ name }), (runtime, given) => runtime.stateCopies(given.name)),
+  resolve: method(
+    z.strictObject({ name, take: z.enum(['redis', 'postgres']), force: z.boolean() }),
+    (runtime, { name: worker, take, force }) => runtime.resolveState(worker, take, { force }),
+  ),
+  rename: method(z.strictObject({ name, newName: name }), async (runtime, given) => {
+    await runtime.renameWorker(given.name, given.newName);
+    return null;
+  }),
+} as const;
+
+export type MethodName = keyof typeof METHODS;
+export type InputOf<Name extends MethodName> = z.input<(typeof METHODS)[Name]['input']>;
+export type ResultOf<Name extends MethodName> = Awaited<ReturnType<(typeof METHODS)[Name]['run']>>;
+
+/** @throws RuntimeError BAD_ARGUMENT for what the table does not have, and what the method itself rejects with */
+export async function callMethod(runtime: Runtime, called: unknown, input: unknown): Promise<unknown> {
+  if (typeof called !== 'string' || !Object.hasOwn(METHODS, called))
+    throw new RuntimeError('BAD_ARGUMENT', `There is no method ${JSON.stringify(String(called).slice(0, 100))}.`);
+  const { input: schema, run } = METHODS[called as MethodName] as Method<z.ZodType, unknown>;
+  const parsed = schema.safeParse(input);
+  if (!parsed.success)
+    throw new RuntimeError('BAD_ARGUMENT', `${called}: ${z.prettifyError(parsed.error).slice(0, 1_000)}`);
+  return run(runtime, parsed.data);
+}

@@ -1,0 +1,48 @@
+/** What differs between two states, and how people are shown that. */
+import type { StateCopy, StateEntries } from '../runtime-state.ts';
+import { countOf, printable, shorten } from './text.ts';
+
+export interface Difference {
+  readonly key: string;
+  /** JSON text; null where the key is not there. */
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+/** Sorted by key. */
+export function differencesOf(before: StateEntries, after: StateEntries): Difference[] {
+  const old = new Map(before);
+  const now = new Map(after);
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .sort()
+    .map((key) => ({ key, before: old.get(key) ?? null, after: now.get(key) ?? null }))
+    .filter((one) => one.before !== one.after);
+}
+
+const VALUE_CHARACTERS_MAX = 60;
+const LINES_MAX = 100;
+
+/** `+ key = value`, `- key = value`, `~ key: value → value`. */
+export function linesOf(differences: readonly Difference[]): string[] {
+  const value = (json: string): string => shorten(printable(json), VALUE_CHARACTERS_MAX);
+  const lines = differences.slice(0, LINES_MAX).map(({ key, before, after }) => {
+    const name = shorten(printable(key), VALUE_CHARACTERS_MAX);
+    if (before === null) return `  + ${name} = ${value(after ?? '')}`;
+    if (after === null) return `  - ${name} = ${value(before)}`;
+    return `  ~ ${name}: ${value(before)} → ${value(after)}`;
+  });
+  const more = differences.length - lines.length;
+  return more > 0 ? [...lines, `  and ${countOf(more, 'key')} more`] : lines;
+}
+
+/** One copy in one line. */
+export function copyLine(where: string, copy: StateCopy | string | null): string {
+  const label = `${where}:`.padEnd(10);
+  if (copy === null) return `${label} nothing is there`;
+  if (typeof copy === 'string') return `${label} cannot be read: ${printable(copy)}`;
+  const { revision, writtenEpoch, epoch, tick, checksum, intact, entries } = copy;
+  const owner = writtenEpoch === epoch ? `owner ${epoch}` : `written by owner ${writtenEpoch}, owner now ${epoch}`;
+  const sum =
+    checksum === null ? 'no checksum' : `checksum ${checksum}${intact ? '' : ', which its values DO NOT MATCH'}`;
+  return `${label} revision ${revision}, ${owner}, tick ${tick ?? 'unknown'}, ${countOf(entries.length, 'key')}, ${sum}`;
+}
