@@ -9,6 +9,9 @@ const isIntact = ({ checksum, entries }: Claimed): boolean =>
   checksum === undefined || checksum === checksumOf(entries);
 const byKey = (a: { readonly key: string }, b: { readonly key: string }): number => (a.key < b.key ? -1 : 1);
 
+/** Stores give them in orders of their own. */
+const sorted = (entries: Claimed['entries']): Claimed['entries'] => [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+
 export function infoOf(worker: WorkerId, stored: Claimed): StateInfo {
   const { tick, desired, actual } = parseHead(worker, stored.head);
   const keys = stored.entries.map(([key, json]) => ({ key, bytes: bytesOf(key, json) })).sort(byKey);
@@ -34,7 +37,7 @@ export function exportOf(worker: WorkerId, stored: Claimed, wallMs: number): Sta
     revision: String(stored.revision),
     exportedAt: new Date(wallMs).toISOString(),
     tick: tickOf(worker, stored.head),
-    entries: stored.entries,
+    entries: sorted(stored.entries),
   };
 }
 
@@ -48,7 +51,7 @@ export function shownCopies({ redis, postgres }: StoredCopies): StateCopies {
       checksum: copy.checksum ?? null,
       intact: isIntact(copy),
       tick: tickOf('', copy.head),
-      entries: copy.entries,
+      entries: sorted(copy.entries),
     };
   };
   return { redis: show(redis), postgres: show(postgres) };

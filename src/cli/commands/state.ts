@@ -32,7 +32,8 @@ export async function withState(
 
 export async function listAll({ office, output }: StateContext): Promise<number> {
   const rows: string[][] = [['worker', 'is', 'tick', 'revision', 'keys', 'bytes']];
-  for (const { worker, state } of await office.call('workers', {})) {
+  const workers = await office.call('workers', {});
+  for (const { worker, state } of [...workers].sort((a, b) => (a.worker < b.worker ? -1 : 1))) {
     const info = await office.call('inspect', { name: worker });
     const { revision, tick, bytes, keys, intact } = info;
     if (output.json)

@@ -4,11 +4,12 @@
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** 104 with the ending zero on macOS, 108 on Linux. */
 const PATH_BYTES_MAX = 100;
 const RECORD = 'control.json';
+const FOLDER = 'tick-control-';
 
 export interface ControlPlace {
   readonly path: string;
@@ -22,7 +23,7 @@ export function makePlace(dataDir: string): ControlPlace {
   const own = join(dataDir, 'control.sock');
   if (Buffer.byteLength(own) <= PATH_BYTES_MAX) return { path: own, remove: () => undefined };
   // Readable for this user alone.
-  const folder = mkdtempSync(join(tmpdir(), 'tick-control-'));
+  const folder = mkdtempSync(join(tmpdir(), FOLDER));
   const path = join(folder, 'control.sock');
   writeFileSync(join(dataDir, RECORD), `${JSON.stringify({ path })}\n`, { mode: 0o600 });
   return {
@@ -48,8 +49,10 @@ export function findPlace(dataDir: string): string {
 
 function clearPlace(dataDir: string): void {
   const path = findPlace(dataDir);
-  rmSync(path, { force: true });
+  rmSync(join(dataDir, 'control.sock'), { force: true });
   rmSync(join(dataDir, RECORD), { force: true });
-  // Only a folder that was made here.
-  if (/[\\/]tick-control-[^\\/]+$/.test(dirname(path))) rmSync(dirname(path), { recursive: true, force: true });
+  // Only a folder that was made here, whatever the record says.
+  const folder = dirname(path);
+  if (dirname(folder) === tmpdir() && basename(folder).startsWith(FOLDER))
+    rmSync(folder, { recursive: true, force: true });
 }
