@@ -18,6 +18,7 @@ import { StoreAway } from './store-away.ts';
 import { suspendAll } from './suspend-all.ts';
 import { tryLoading } from './try-loading.ts';
 import { WorkerSlot } from './worker-slot.ts';
+import { statusOf, statusOfDormant } from './worker-status.ts';
 
 export interface RegistryOptions {
   readonly services: SlotServices;
@@ -358,52 +359,4 @@ function notFound(id: WorkerId): RuntimeError {
 
 function headOf(stored: StoredWorker): WorkerHead {
   return parseHead(stored.worker, stored.head);
-}
-
-function statusOf(slot: WorkerSlot): WorkerStatus {
-  const { definition, head, compiled, ledger, state, reason } = slot.self;
-  return {
-    workspace: definition.workspace,
-    name: definition.name,
-    state,
-    desired: head.desired,
-    reason,
-    version: compiled.version,
-    language: compiled.language,
-    schedule: definition.settings.schedule,
-    tick: head.tick,
-    consecutiveErrors: head.errors,
-    maxErrors: definition.settings.maxErrors,
-    skipped: head.skipped,
-    lastOutcome: head.lastOutcome,
-    lastTickAt: head.lastTickAt,
-    nextTickAt: slot.nextDueWallMs,
-    cell: slot.cellPid,
-    stateBytes: ledger.bytes,
-    stateKeys: ledger.keys,
-  };
-}
-
-function statusOfDormant(id: WorkerId, head: WorkerHead): WorkerStatus {
-  const [workspace = '', name = ''] = id.split('/');
-  return {
-    workspace,
-    name,
-    state: head.actual === 'failed' || head.actual === 'invalid' ? head.actual : 'stopped',
-    desired: head.desired,
-    reason: head.actual === 'running' ? 'its code has not been deployed since the node started' : head.reason,
-    version: head.version,
-    language: null,
-    schedule: null,
-    tick: head.tick,
-    consecutiveErrors: head.errors,
-    maxErrors: null,
-    skipped: head.skipped,
-    lastOutcome: head.lastOutcome,
-    lastTickAt: head.lastTickAt,
-    nextTickAt: null,
-    cell: null,
-    stateBytes: 0,
-    stateKeys: 0,
-  };
 }

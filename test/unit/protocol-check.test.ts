@@ -46,6 +46,9 @@ const GOOD: readonly FromCell[] = [
       ['v', 'key', '1'],
       ['w', 6, 1],
       ['w', 6, null],
+      ['p', 7, true],
+      ['p', 7, false],
+      ['p', 8, null],
     ],
   },
 ];
@@ -147,6 +150,9 @@ describe('the check of what a cell says', () => {
     ['a dumped number', ['v', 'key', 1]],
     ['the end of a dump that does not say how many', ['w', 1]],
     ['the end of a dump with half a key', ['w', 1, 0.5]],
+    ['a patch that does not say whether it was done', ['p', 1]],
+    ['a patch that is done by a number', ['p', 1, 1]],
+    ['a patch without a number', ['p', 'x', true]],
     ['the event of a ring', ['u', [['a', '1']]]],
   ])('refuses a stream in which one entry is wrong: %s', (_what, entry) => {
     const entries = [['s', 'a', '1'], entry] as unknown as StreamEntry[];

@@ -120,6 +120,48 @@ describe('the state of a guest', () => {
     expect(entries.every(([kind, , json]) => kind !== 'v' || json === value)).toBe(true);
   });
 
+  test('takes a patch from outside without saying it again, all of it or nothing', () => {
+    const { state, cutNext, take, held } = openState([
+      ['a', '1'],
+      ['b', '2'],
+    ]);
+    state.patch(3, false, [
+      ['a', '10'],
+      ['b', null],
+      ['c', '-0'],
+    ]);
+    expect(held()).toEqual({ a: '10', c: '-0' });
+    expect(take()).toEqual([['p', 3, true]]);
+    // What a run that was cut short had begun comes before it, and does not undo it.
+    cutNext('before', () => state.set('a', '11'));
+    state.patch(4, false, [['a', '20']]);
+    state.mend();
+    expect(take()).toEqual([
+      ['s', 'a', '11'],
+      ['p', 4, true],
+    ]);
+    expect(held()).toEqual({ a: '20', c: '-0' });
+    cutNext('behind', () => state.set('late', '1'));
+    state.patch(5, true, [['only', '1']]);
+    expect(take()).toEqual([
+      ['s', 'late', '1'],
+      ['p', 5, true],
+    ]);
+    expect(held()).toEqual({ only: '1' });
+    // Too large with what is there already: nothing of it is done, and sizes are still right.
+    const fat = JSON.stringify('x'.repeat(500_000));
+    const fats = Array.from({ length: 34 }, (_, i): [string, string] => [`fat ${i}`, fat]);
+    state.patch(6, false, [['only', null], ...fats]);
+    expect(take()).toEqual([['p', 6, false]]);
+    expect(held()).toEqual({ only: '1' });
+    state.patch(7, false, fats.slice(0, 33));
+    expect(take()).toEqual([['p', 7, true]]);
+    expect(() => state.set('one more', fat)).toThrow('16777216');
+    state.patch(8, true, []);
+    state.set('one more', fat);
+    expect(Object.keys(held())).toEqual(['one more']);
+  });
+
   test.each(['before', 'behind'] as const)('that was cut short %s the stream is mended by the next run', (where) => {
     const { state, cutNext, take, held } = openState([['old', '1']]);
     cutNext(where, () => state.set('n', '2'));
