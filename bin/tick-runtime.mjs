@@ -10,4 +10,13 @@ if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR) {
   throw error;
 }
 
-export const { createRuntime, RuntimeError, ERRORS, systemClock, compileWorker } = await import(entryUrl('index'));
+export const {
+  createRuntime,
+  RuntimeError,
+  ERRORS,
+  systemClock,
+  compileWorker,
+  formatStateFile,
+  parseStateFile,
+  migratePostgres,
+} = await import(entryUrl('index'));

@@ -274,6 +274,7 @@ export class PythonGuest {
         break;
       case 'n':
       case 'b':
+      case 'p':
       case 'w':
         break;
     }
