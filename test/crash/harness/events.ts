@@ -49,7 +49,13 @@ export type NodeEvent =
       readonly id: string;
       readonly symbol: string;
     }
-  | { readonly kind: 'worker'; readonly worker: string; readonly to: string; readonly reason: string | null }
+  | {
+      readonly kind: 'worker';
+      readonly worker: string;
+      readonly to: string;
+      readonly reason: string | null;
+      readonly code: string | null;
+    }
   | { readonly kind: 'cell'; readonly pid: number; readonly event: string }
   | { readonly kind: 'placement'; readonly state: string }
   | { readonly kind: 'failpoint'; readonly name: string }

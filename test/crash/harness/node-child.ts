@@ -130,7 +130,9 @@ runtime.on('tick', ({ worker, fn, tick, outcome, errorMessage }) => {
   if (fn === 'tick' || outcome !== 'ok')
     teller.tell({ kind: 'tick', worker, epoch: epochOf(worker), tick, outcome, error: errorMessage });
 });
-runtime.on('worker', ({ worker, to, reason }) => teller.tell({ kind: 'worker', worker, to, reason }));
+runtime.on('worker', ({ worker, to, reason, code }) => {
+  if (to !== 'ticking' && to !== 'waiting') teller.tell({ kind: 'worker', worker, to, reason, code });
+});
 runtime.on('cell', ({ pid, event }) => teller.tell({ kind: 'cell', pid, event }));
 
 let ending: Promise<void> | null = null;

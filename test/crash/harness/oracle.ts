@@ -115,7 +115,8 @@ export class Oracle {
       case 'order':
         return this.#order(event.worker, BigInt(event.epoch), event.id, event.symbol);
       case 'worker':
-        if (event.to === 'failed' || event.to === 'invalid')
+        // Those of a node that lost its lease end; its successor has them.
+        if ((event.to === 'failed' && event.code !== 'FENCED') || event.to === 'invalid')
           this.violate('no error is charged by a fault', event.worker, 'running', `${event.to}: ${event.reason}`);
         return;
       default:
@@ -154,7 +155,7 @@ export class Oracle {
         );
       this.permittedLosses += known - later.from;
       earlier.acked = earlier.acked.filter(({ n }) => n <= later.from);
-      later.firstTick = earlier.lastTick = 0;
+      earlier.lastTick = 0;
     }
     if (earlier.lastTick >= later.firstTick)
       this.violate('a tick number is used once', worker, `above ${earlier.lastTick}`, `${later.firstTick}`);

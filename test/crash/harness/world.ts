@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type PostgresServer, startPostgres } from '../../support/postgres-server.ts';
-import { type Proxy, startProxy } from '../../support/proxy.ts';
+import { type Proxy as Outage, startProxy } from '../../support/proxy.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
 import type { NodeConfig } from './events.ts';
 import { NodeHandle } from './node-handle.ts';
@@ -24,7 +24,7 @@ export const CHECKPOINT_MS = 300;
 
 export interface Server<T> {
   readonly server: T;
-  readonly proxy: Proxy;
+  readonly proxy: Outage;
   /** Its process was ended and not started again. */
   down: boolean;
 }
