@@ -13,6 +13,7 @@ import { PostgresPool } from '../../../src/store/postgres/postgres-pool.ts';
 import { PostgresStateStore } from '../../../src/store/postgres/postgres-state-store.ts';
 import { RedisStateStore } from '../../../src/store/redis/redis-state-store.ts';
 import { around } from './around.ts';
+import type { Setup } from './options.ts';
 
 export type FailMode = 'kill' | 'error' | 'delay';
 
@@ -23,32 +24,41 @@ export type FailMode = 'kill' | 'error' | 'delay';
  */
 export type Occasion = 'runs' | 'flush' | 'stop' | 'start' | 'start-killed' | 'start-flushed' | 'migrate';
 
-export const FAILPOINTS: Readonly<Record<string, Occasion>> = {
-  'claim:before-postgres': 'start',
-  'claim:after-postgres': 'start',
-  'claim:after-redis': 'start',
-  'repair:before-redis': 'start-flushed',
-  'repair:after-redis': 'start-flushed',
-  'repair:before-postgres': 'start-killed',
-  'repair:after-postgres': 'start-killed',
-  'commit:before-redis': 'runs',
-  'commit:after-redis': 'runs',
-  'commit:before-acknowledgement': 'runs',
-  'checkpoint:before': 'runs',
-  'checkpoint:after': 'runs',
-  'intent:before': 'runs',
-  'intent:after': 'runs',
-  'send:before': 'runs',
-  'send:after': 'runs',
-  'outcome:before': 'runs',
-  'outcome:after': 'runs',
-  'lease:after-renewal': 'runs',
-  'replace:before-postgres': 'flush',
-  'replace:between': 'flush',
-  'replace:after-redis': 'flush',
-  'stop:before-commit': 'stop',
-  'stop:after-commit': 'stop',
-  'migrate:during': 'migrate',
+export interface Failpoint {
+  readonly occasion: Occasion;
+  readonly setups: readonly Setup[];
+}
+
+const ALL: readonly Setup[] = ['embedded', 'postgres', 'redis+postgres'];
+const SERVERS: readonly Setup[] = ['postgres', 'redis+postgres'];
+const BOTH: readonly Setup[] = ['redis+postgres'];
+
+export const FAILPOINTS: Readonly<Record<string, Failpoint>> = {
+  'claim:before-postgres': { occasion: 'start', setups: SERVERS },
+  'claim:after-postgres': { occasion: 'start', setups: SERVERS },
+  'claim:after-redis': { occasion: 'start', setups: BOTH },
+  'repair:before-redis': { occasion: 'start-flushed', setups: BOTH },
+  'repair:after-redis': { occasion: 'start-flushed', setups: BOTH },
+  'repair:before-postgres': { occasion: 'start-killed', setups: BOTH },
+  'repair:after-postgres': { occasion: 'start-killed', setups: BOTH },
+  'commit:before-redis': { occasion: 'runs', setups: BOTH },
+  'commit:after-redis': { occasion: 'runs', setups: BOTH },
+  'commit:before-acknowledgement': { occasion: 'runs', setups: ALL },
+  'checkpoint:before': { occasion: 'runs', setups: SERVERS },
+  'checkpoint:after': { occasion: 'runs', setups: SERVERS },
+  'intent:before': { occasion: 'runs', setups: ALL },
+  'intent:after': { occasion: 'runs', setups: ALL },
+  'send:before': { occasion: 'runs', setups: ALL },
+  'send:after': { occasion: 'runs', setups: ALL },
+  'outcome:before': { occasion: 'runs', setups: ALL },
+  'outcome:after': { occasion: 'runs', setups: ALL },
+  'lease:after-renewal': { occasion: 'runs', setups: SERVERS },
+  'replace:before-postgres': { occasion: 'flush', setups: BOTH },
+  'replace:between': { occasion: 'flush', setups: BOTH },
+  'replace:after-redis': { occasion: 'flush', setups: BOTH },
+  'stop:before-commit': { occasion: 'stop', setups: ALL },
+  'stop:after-commit': { occasion: 'stop', setups: ALL },
+  'migrate:during': { occasion: 'migrate', setups: SERVERS },
 };
 
 export const FAIL_MODES: readonly FailMode[] = ['kill', 'error', 'delay'];

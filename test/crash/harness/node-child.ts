@@ -155,7 +155,7 @@ createInterface({ input: process.stdin })
   .once('close', () => process.kill(process.pid, 'SIGKILL'));
 
 async function deploy(): Promise<void> {
-  for (const { options } of harnessWorkers(config.python).values())
+  for (const { options } of harnessWorkers(config.python, generation).values())
     for (;;) {
       try {
         const { desired } = await runtime.deploy(options);

@@ -85,6 +85,12 @@ export class NodeHandle {
     await this.#exited;
   }
 
+  /** As {@link kill}, and nobody starts it again. */
+  async halt(): Promise<void> {
+    this.#wanted = false;
+    await this.kill();
+  }
+
   freeze(): void {
     this.frozen = this.#child?.kill('SIGSTOP') ?? false;
   }
@@ -109,8 +115,7 @@ export class NodeHandle {
 
   /** For good. */
   async close(): Promise<void> {
-    this.#wanted = false;
-    await this.kill();
+    await this.halt();
     await this.#watcher.close();
   }
 

@@ -34,7 +34,7 @@ interface Reign {
 export interface SentOrder {
   readonly worker: string;
   readonly epoch: bigint;
-  readonly id: string;
+  readonly symbol: string;
   readonly next: number;
   readonly n: number;
 }
@@ -215,17 +215,18 @@ export class Oracle {
   #order(worker: string, epoch: bigint, id: string, symbol: string): void {
     if (this.sent.has(id)) this.violate('an order is sent once', worker, 'a new id', `${id} again (${symbol})`);
     const [, next = '', n = ''] = symbol.split('|');
-    this.sent.set(id, { worker, epoch, id, next: Number(next), n: Number(n) });
+    this.sent.set(id, { worker, epoch, symbol, next: Number(next), n: Number(n) });
   }
 
   /** Those that are at the exchange, in the order in which it took them. */
   checkOrders(symbols: readonly string[]): void {
     const placed = new Map<string, number[]>();
-    const bySymbol = new Map([...this.sent.values()].map((sent) => [`${sent.worker}|${sent.next}|${sent.n}`, sent]));
+    const bySymbol = new Map([...this.sent.values()].map((sent) => [sent.symbol, sent]));
     for (const symbol of symbols) {
-      const worker = `default/${symbol.split('|')[0]}`;
-      const sent = bySymbol.get(`default/${symbol}`);
+      // One that nobody told of is of an earlier generation.
+      const sent = bySymbol.get(symbol);
       if (sent === undefined) continue;
+      const { worker } = sent;
       const list = placed.get(worker) ?? [];
       placed.set(worker, list);
       if (sent.next !== list.length)

@@ -54,7 +54,7 @@ export async function tick(ctx) {
   }
   ctx.state.update({ n, next });
   if (open || n % 3 !== 0) return;
-  const answer = await ctx.exchange.place(ctx.params.name + '|' + next + '|' + n, 1).catch(() => null);
+  const answer = await ctx.exchange.place(ctx.params.name + '|' + next + '|' + n + '|' + ctx.params.generation, 1).catch(() => null);
   if (answer !== null) ctx.state.set('next', next + 1);
 }`;
 
@@ -104,7 +104,7 @@ const checkFlusher: HarnessWorker['check'] = (get) => {
 };
 
 /** By `workspace/name`. */
-export function harnessWorkers(python: boolean): ReadonlyMap<string, HarnessWorker> {
+export function harnessWorkers(python: boolean, generation: string): ReadonlyMap<string, HarnessWorker> {
   const none = (): null => null;
   const all: readonly (readonly [name: string, text: string, intervalMs: number, check: HarnessWorker['check']])[] = [
     ['counter', COUNTER, 50, checkIds],
@@ -123,7 +123,7 @@ export function harnessWorkers(python: boolean): ReadonlyMap<string, HarnessWork
         name,
         schedule: { kind: 'interval', intervalMs },
         maxErrors: 1,
-        params: { name },
+        params: { name, generation },
         source: { kind: 'files', entry: file, files: [{ path: file, text }] },
       };
       return [`default/${name}`, { options, check }];

@@ -58,7 +58,7 @@ export class World {
     this.postgres = parts.postgres;
     this.#exchange = parts.exchange;
     this.exchangeUrl = parts.exchangeUrl;
-    this.oracle = new Oracle(harnessWorkers(this.options.python));
+    this.oracle = new Oracle(harnessWorkers(this.options.python, this.generation));
     this.nodes = (parts.postgres === null ? ['a'] : ['a', 'b']).map(
       (name) =>
         new NodeHandle(name, {
@@ -105,7 +105,7 @@ export class World {
     this.#generations += 1;
     this.generation = `g${this.#generations}`;
     const { violations } = this.oracle;
-    this.oracle = new Oracle(harnessWorkers(this.options.python));
+    this.oracle = new Oracle(harnessWorkers(this.options.python, this.generation));
     this.oracle.violations.push(...violations);
   }
 

@@ -1,0 +1,119 @@
+/** Each failpoint × kill, error, delay: the node is brought to it, and what follows is judged as after any other fault. */
+import { poll } from '../../support/poll.ts';
+import { checkRunning } from './checks.ts';
+import { flushRedis } from './copies.ts';
+import { FAIL_MODES, FAILPOINTS, type FailMode, type Occasion } from './failpoints.ts';
+import type { NodeHandle } from './node-handle.ts';
+import type { HarnessOptions } from './options.ts';
+import { Damage } from './promise.ts';
+import { type Report, reportOf } from './report.ts';
+import { begin, type Round, stopAll, ticksAgain } from './rounds.ts';
+import { LEASE_MS, World } from './world.ts';
+
+const REACHED_MS = 20_000;
+/** What a delay takes, and a node that ends in order. */
+const SLACK_MS = 12_000;
+
+export interface FailpointPlan {
+  readonly times: number;
+  /** Names; all that fit where it is empty. */
+  readonly only: readonly string[];
+}
+
+/** Ends with the first violation; a place that is never reached is one. */
+export async function runFailpoints(
+  options: HarnessOptions,
+  { times, only }: FailpointPlan,
+  say: (line: string) => void,
+): Promise<Report> {
+  const world = await World.open(options);
+  const rounds: Round[] = [];
+  const points = Object.entries(FAILPOINTS).filter(
+    ([name, { setups }]) => setups.includes(options.setup) && (only.length === 0 || only.includes(name)),
+  );
+  try {
+    for (const [name, { occasion }] of points)
+      for (const mode of FAIL_MODES) {
+        const recovered: number[] = [];
+        for (let run = 0; run < times; run++) {
+          if (world.oracle.violations.length > 0 || Date.now() > options.until) return await reportOf(world, rounds);
+          const recoveryMs = await runFailpoint(world, name, mode, occasion);
+          rounds.push({ index: rounds.length, faults: [`${name} ${mode}`], recoveryMs });
+          recovered.push(recoveryMs ?? Infinity);
+        }
+        say(`${name} ${mode}: ${recovered.length} times, ticks again after at most ${Math.max(...recovered)} ms`);
+      }
+    return await reportOf(world, rounds);
+  } finally {
+    await world.close();
+  }
+}
+
+async function runFailpoint(world: World, name: string, mode: FailMode, occasion: Occasion): Promise<number | null> {
+  const [node] = world.nodes;
+  if (node === undefined) throw new Error('there is no node');
+  const damage = new Damage(world);
+  if (mode === 'kill') damage.mark('ownerAway');
+  const ended = await bring(world, node, occasion, `${name}:${mode}`, damage);
+  const reached = poll(name, () => node.failpoint === name || undefined, { limitMs: REACHED_MS });
+  try {
+    await reached;
+  } catch {
+    world.oracle.violate('a failpoint is reached', name, `within ${REACHED_MS} ms`, `not in ${mode}`);
+    return null;
+  }
+  const up = Date.now();
+  await ended();
+  if (!node.wanted) node.start();
+  const recoveryMs = await ticksAgain(world, up, world.options.recoveryMs + LEASE_MS + SLACK_MS);
+  if (recoveryMs === null)
+    world.oracle.violate('every worker ticks again', 'all', 'in time', `not after ${name} ${mode}`);
+  else await checkRunning(world);
+  world.oracle.promiseAgain();
+  return recoveryMs;
+}
+
+/** What has to be waited for once it was reached. */
+async function bring(
+  world: World,
+  node: NodeHandle,
+  occasion: Occasion,
+  failpoint: string,
+  damage: Damage,
+): Promise<() => Promise<void>> {
+  const nothing = (): Promise<void> => Promise.resolve();
+  if (occasion !== 'migrate') await begin(world);
+  switch (occasion) {
+    case 'runs':
+      node.arm(failpoint);
+      return nothing;
+    case 'flush':
+      node.arm(failpoint);
+      damage.mark('redisEmptied');
+      await flushRedis(world);
+      return nothing;
+    case 'stop': {
+      node.arm(failpoint);
+      const stopped = node.stop();
+      return async () => void (await stopped);
+    }
+    case 'start':
+      await stopAll(world);
+      node.start(failpoint);
+      return nothing;
+    case 'start-killed':
+      await node.halt();
+      node.start(failpoint);
+      return nothing;
+    case 'start-flushed':
+      await stopAll(world);
+      await flushRedis(world);
+      node.start(failpoint);
+      return nothing;
+    case 'migrate':
+      await stopAll(world);
+      world.newGeneration();
+      node.start(failpoint);
+      return nothing;
+  }
+}
