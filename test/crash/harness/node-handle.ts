@@ -108,7 +108,14 @@ export class NodeHandle {
     if (this.frozen) this.wake();
     child.kill('SIGTERM');
     await Promise.race([this.#exited, new Promise((resolve) => setTimeout(resolve, 40_000).unref())]);
-    if (child.exitCode === 0 || child.exitCode === EXIT_LOST) return true;
+    // Before it could listen for it, the signal ends it.
+    if (
+      child.exitCode === 0 ||
+      child.exitCode === EXIT_LOST ||
+      child.exitCode === EXIT_UNAVAILABLE ||
+      child.signalCode === 'SIGTERM'
+    )
+      return true;
     await this.kill();
     return false;
   }
@@ -155,7 +162,10 @@ export class NodeHandle {
   #onEnd({ exitCode, signalCode, pid }: ChildProcess, errors: string): void {
     this.#say(Date.now(), `${pid} ended with ${signalCode ?? exitCode}`);
     void this.#expectCellsGone();
-    const isOrdinary = signalCode === 'SIGKILL' || [0, EXIT_LOST, EXIT_UNAVAILABLE].includes(exitCode ?? -1);
+    const isOrdinary =
+      signalCode === 'SIGKILL' ||
+      (signalCode === 'SIGTERM' && !this.#wanted) ||
+      [0, EXIT_LOST, EXIT_UNAVAILABLE].includes(exitCode ?? -1);
     if (!isOrdinary) this.#o.onTrouble('a node never ends by itself', `${signalCode ?? exitCode}: ${errors}`);
     if (exitCode === EXIT_UNAVAILABLE) this.#say(Date.now(), errors.trim());
     if (!this.#wanted) return;

@@ -116,7 +116,10 @@ export class Oracle {
         return this.#order(event.worker, BigInt(event.epoch), event.id, event.symbol);
       case 'worker':
         // Those of a node that lost its lease end; its successor has them.
-        if ((event.to === 'failed' && event.code !== 'FENCED') || event.to === 'invalid')
+        if (
+          (event.to === 'failed' && event.code !== 'FENCED' && event.reason?.includes('another node') !== true) ||
+          event.to === 'invalid'
+        )
           this.violate('no error is charged by a fault', event.worker, 'running', `${event.to}: ${event.reason}`);
         return;
       default:
