@@ -9,6 +9,8 @@ import { ServerWatcher } from '../../support/server-watcher.ts';
 import { EXIT_LOST, EXIT_UNAVAILABLE, FAILPOINT_VARIABLE, type NodeConfig, type Told } from './events.ts';
 
 const CHILD = fileURLToPath(new URL('node-child.ts', import.meta.url));
+/** A node is started hundreds of times, and half of its start is the compiling of its own files. */
+const COMPILED = fileURLToPath(new URL('../../../node_modules/.cache/tick-runtime-crash', import.meta.url));
 const RESTART_MS = 100;
 const CELLS_GONE_MS = 8_000;
 const LINES_KEPT = 40;
@@ -131,7 +133,7 @@ export class NodeHandle {
     this.placement = 'none';
     this.failpoint = null;
     this.frozen = false;
-    const env = { ...process.env, [FAILPOINT_VARIABLE]: failpoint };
+    const env = { ...process.env, NODE_COMPILE_CACHE: COMPILED, [FAILPOINT_VARIABLE]: failpoint };
     const child = spawn(process.execPath, [CHILD, JSON.stringify(this.#o.config())], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env,
