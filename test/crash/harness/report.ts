@@ -1,4 +1,5 @@
 /** What the harness prints. */
+import { loadavg } from 'node:os';
 import type { HarnessOptions } from './options.ts';
 import type { Violation } from './oracle.ts';
 import type { Round } from './rounds.ts';
@@ -11,6 +12,8 @@ export interface Report {
   readonly commits: number;
   readonly orders: number;
   readonly permittedLosses: number;
+  /** Of the machine, at the end: a busy one recovers slowly. */
+  readonly load: number;
   readonly violations: readonly Violation[];
   /** What the nodes said last, where something went wrong. */
   readonly lines: readonly string[];
@@ -25,6 +28,7 @@ export async function reportOf(world: World, rounds: readonly Round[]): Promise<
     commits: oracle.commits,
     orders: (await world.symbols()).length,
     permittedLosses: oracle.permittedLosses,
+    load: loadavg()[1] ?? 0,
     violations: [...oracle.violations],
     lines: oracle.violations.length === 0 ? [] : world.nodes.flatMap(({ lines }) => lines).sort(),
   };
@@ -47,7 +51,7 @@ export function printed(report: Report): string {
     `${describeSetup(options)}: ${rounds.length} rounds, ${faults} faults, ${violations.length} violations`,
     ...[...kinds].sort(([, a], [, b]) => b - a).map(([name, count]) => `  ${String(count).padStart(4)} × ${name}`),
     `  ${report.ticks} ticks and ${report.commits} commits acknowledged, ${report.orders} orders placed; ${report.permittedLosses} counts lost where the promise leaves it open`,
-    `  every worker ticks again after: p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)}`,
+    `  every worker ticks again after: p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)} (load of the machine ${report.load.toFixed(1)})`,
     ...describeViolations(report),
   ].join('\n');
 }
