@@ -9,6 +9,7 @@ import type { Clock } from '../core/clock.ts';
 import { RuntimeError } from '../core/errors.ts';
 import type { StateLimits } from '../core/limits.ts';
 import type { Claimed, Commit, CommitResult, Replacement, StateChange, StateStore } from '../store/contracts.ts';
+import { damaged, fencedError, staleError } from './ledger-errors.ts';
 import { StateDump, unasked } from './state-dump.ts';
 import { checkRoom, type StateEdit } from './state-edit.ts';
 import { StateSizes } from './state-sizes.ts';
@@ -51,9 +52,15 @@ export interface Repaired {
 interface Repair {
   /** The revision; null where the epoch already was an older one. */
   readonly found: bigint | null;
+  /** The one that was refused. */
+  readonly commit: Commit;
   /** What the dump is stored with. */
   head: string;
+  /** What was written behind that commit, while a dump stands for it. */
+  unsent: Map<string, string | null>;
   readonly dump: StateDump;
+  /** No sandbox can say anything. */
+  gone: boolean;
   /** Keys whose writes the dump stands for. */
   readonly changed: Set<string>;
 }
@@ -192,7 +199,8 @@ export class Ledger {
     if (this.#repair === null) throw unasked();
     this.#repair.dump.begin(id);
     for (const key of this.#dirty.keys()) this.#repair.changed.add(key);
-    this.#dirty.clear();
+    this.#repair.unsent = this.#dirty;
+    this.#dirty = new Map();
   }
 
   takeDumped(key: string, json: string): void {
@@ -216,7 +224,11 @@ export class Ledger {
 
   /** The sandbox will say nothing more. */
   sandboxGone(): void {
-    if (this.#repair?.dump.whole === false) this.#giveUp('its sandbox was lost meanwhile');
+    const repair = this.#repair;
+    if (repair === null || repair.dump.whole || repair.gone) return;
+    this.#cancelRetry();
+    if (repair.unsent.size > 0) this.#dirty = repair.unsent;
+    this.#lookAgain(repair, 'its sandbox was lost meanwhile');
   }
 
   /** Resolves when everything written so far, and `head`, is stored. Rejects only when the ledger is {@link lost}. */
@@ -317,11 +329,28 @@ export class Ledger {
    */
   #onStale(commit: Commit, found: bigint | null): void {
     const dump = new StateDump(++dumpCount, this.#o.limits);
-    this.#repair = { found, head: commit.head, dump, changed: new Set(commit.changes.map(({ key }) => key)) };
+    const changed = new Set(commit.changes.map(({ key }) => key));
+    const repair = { found, commit, head: commit.head, unsent: new Map(), dump, gone: false, changed };
+    this.#repair = repair;
     const limitMs = this.#o.askDump(dump.id);
-    if (limitMs === null) return this.#giveUp(NO_SANDBOX);
+    if (limitMs === null) return this.#lookAgain(repair, NO_SANDBOX);
     const late = `its sandbox did not say its state within ${Math.ceil(limitMs / 1_000)} s`;
     this.#cancelRetry = this.#o.clock.after(limitMs, () => this.#giveUp(late));
+  }
+
+  /** A store with several copies may have what was acknowledged all the same, and says so when it is read: the commit fits again. */
+  #lookAgain(repair: Repair, why: string, attempt = 0): void {
+    repair.gone = true;
+    this.#o.store.read(this.#o.worker).then(
+      (stored) => {
+        if (this.#lost !== null) return;
+        this.#onBack();
+        if (stored?.epoch !== this.epoch || stored.revision !== this.#revision) return this.#giveUp(why);
+        this.#repair = null;
+        this.#send(repair.commit, 0);
+      },
+      (error: unknown) => this.#onAway(error, attempt, () => this.#lookAgain(repair, why, attempt + 1)),
+    );
   }
 
   #giveUp(why: string): void {
@@ -375,25 +404,4 @@ export class Ledger {
     this.#flying = [];
     if (error.code !== 'STOPPED') this.#o.onLost(error);
   }
-}
-
-function fencedError(worker: string, epoch: bigint, ours: bigint): RuntimeError {
-  const why =
-    epoch > ours ? 'another owner took it over' : 'the store was put back to a time before it was started here';
-  return new RuntimeError('FENCED', `Worker ${worker} is no longer ours: ${why} (epoch ${epoch}, ours ${ours}).`);
-}
-
-function damaged(worker: string, revision: bigint): RuntimeError {
-  return new RuntimeError(
-    'STATE_CORRUPT',
-    `The stored state of worker ${worker} (revision ${revision}) does not match its checksum: it was damaged, or changed by hand. Restore it from a backup, or write it anew with \`runtime state import\`.`,
-  );
-}
-
-function staleError(worker: string, found: bigint | null, ours: bigint, why: string): RuntimeError {
-  const what = found === null ? 'it is from before this start' : `stored revision ${found}, ours ${ours}`;
-  return new RuntimeError(
-    'STALE',
-    `The stored state of worker ${worker} is not the one that was written last (${what}), and ${why}. Nothing was overwritten; start the worker to go on from what is stored.`,
-  );
 }

@@ -18,6 +18,8 @@ export class CommandedStore implements StateStore {
   fate: Fate = 'ok';
   /** Reads fail too while `fate` is not `ok`. */
   readsToo = true;
+  /** Done before anything is read. */
+  onRead: (() => Promise<void>) | null = null;
   /** The fates of the next commits, before `fate` counts. */
   readonly next: Fate[] = [];
   /** Every commit that was asked for, in order, with repetitions. */
@@ -38,6 +40,7 @@ export class CommandedStore implements StateStore {
 
   async read(worker: string): Promise<Claimed | null> {
     if (this.readsToo) this.#look();
+    await this.onRead?.();
     return this.#inner.read(worker);
   }
 
