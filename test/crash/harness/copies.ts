@@ -12,6 +12,9 @@ export interface Copy {
   readonly entries: ReadonlyMap<string, string>;
 }
 
+/** Of nodes that name none. */
+const GROUP = 'default';
+
 export type Copies = ReadonlyMap<string, Copy>;
 
 /** One statement, one snapshot. */
@@ -84,7 +87,7 @@ export async function damage(world: World, which: 'redis' | 'postgres', worker: 
   await client.end();
 }
 
-const keyOf = (generation: string, worker: string): string => `${generation}:w:${worker}`;
+const keyOf = (generation: string, worker: string): string => `${generation}:${GROUP}:w:${worker}`;
 
 async function withRedis<T>({ redis }: World, work: (client: Redis) => Promise<T>): Promise<T> {
   if (redis === null) throw new Error('there is no Redis');
