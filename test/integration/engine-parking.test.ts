@@ -56,6 +56,14 @@ test('a Python worker with a long interval gives its memory back and is there ag
   expect(runtime.status().cells.map(({ workers }) => workers)).toEqual([1]);
   expect(await runtime.readState('w')).toEqual({ setups: 1, n: 1, bound: 'setup', by: 'start' });
 
+  // A change of its state goes into the store alone and wakes nobody; one that is loaded takes it at once.
+  expect(await runtime.writeState('w', [{ key: 'given', value: 1 }])).toMatchObject({ live: false });
+  expect(await runtime.readState('w')).toMatchObject({ given: 1, n: 1 });
+  expect(await runtime.writeState('w', [{ key: 'given', deleted: true }])).toMatchObject({ live: false });
+  expect(runtime.worker('w')).toMatchObject({ state: 'parked', cell: null });
+  expect(await runtime.writeState('stays', [{ key: 'given', value: 1 }])).toMatchObject({ live: true });
+  await runtime.writeState('stays', [{ key: 'given', deleted: true }]);
+
   // Five seconds before it is due it is loaded, not earlier.
   clock.jump(dueInMs(engine, clock, 'w') - 6_000);
   await engine.inState('stays', 'waiting');

@@ -48,7 +48,7 @@ export async function importState(context: StateContext, name: string, options: 
     output.data({ kind: 'diff', worker: name, isNew: before === null, keys: differences.map(({ key }) => key) });
   else {
     const from = given.worker === '' ? '' : ` of ${workerLabel(given.worker)}, revision ${given.revision}`;
-    const what = before === null ? `new worker ${name}` : `${name}: ${countOf(differences.length, 'key')} differ`;
+    const what = before === null ? `new worker ${name}` : `${name}: ${differing(differences)}`;
     output.line(`${what}; the file has ${countOf(given.entries.length, 'key')}${from}`);
     for (const line of linesOf(differences)) output.line(line);
   }
@@ -105,6 +105,8 @@ async function copiesOf({ office }: StateContext, name: string): Promise<StateCo
   );
 }
 
+const differing = ({ length }: { readonly length: number }): string =>
+  `${countOf(length, 'key')} ${length === 1 ? 'differs' : 'differ'}`;
 const labelOf = (which: 'redis' | 'postgres'): string => (which === 'redis' ? 'Redis' : 'Postgres');
 
 /** True where both are there, whole, and the same. */
@@ -138,7 +140,7 @@ function showDifferences(
   const differences = differencesOf(old, now);
   if (output.json) output.data({ kind: 'diff', worker: name, before, after, keys: differences.map(({ key }) => key) });
   else {
-    const text = differences.length === 0 ? 'the values are the same' : `${countOf(differences.length, 'key')} differ`;
+    const text = differences.length === 0 ? 'the values are the same' : differing(differences);
     output.line(`${text} (- ${before}, + ${after})`);
     for (const line of linesOf(differences)) output.line(line);
   }
