@@ -205,6 +205,11 @@ describe('runtime state without a node', () => {
     expect(await ok('diff', 'js')).toMatch(
       /^Redis: +revision 1, .*\nPostgres: +revision 1, .*\nthe values are the same/,
     );
+    // One that cannot be read hides no other.
+    await ok('import', 'bad', '--file', 'in.json', '--yes');
+    await redis.hset(`${prefix}:w:default/bad`, { r: 'nonsense' });
+    expect(await ok('list')).toMatch(/bad +stopped +The state of worker .* is damaged.*\njs +stopped +0 +1 +2 +\d+$/);
+    await ok('resolve', 'bad', '--take', 'postgres');
     await redis.hset(`${prefix}:w:default/js`, { e: '400', w: '400', r: '9', '=count': '600', s: '' });
     expect(await state('set', 'js', 'x', '1')).toMatchObject({
       code: 4,
@@ -216,7 +221,7 @@ describe('runtime state without a node', () => {
     const resolved = await ok('resolve', 'js', '--take', 'redis');
     expect(resolved).toMatch(/the copy in Postgres is kept in d\/conflicts\/default_js-postgres-r1-/);
     expect(resolved).toContain('revision 10');
-    const [file = ''] = readdirSync(join(cwd, 'd/conflicts'));
+    const [file = ''] = readdirSync(join(cwd, 'd/conflicts')).filter((name) => name.includes('js'));
     expect(readFileSync(join(cwd, 'd/conflicts', file), 'utf8')).toContain('"count": 50');
     expect(await ok('diff', 'js')).toContain('revision 10');
     const node = startCli(['start'], { cwd });

@@ -3,7 +3,7 @@ import type { Environment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { LoadedConfig } from '../../config/resolve.ts';
 import { RuntimeError } from '../../core/errors.ts';
-import type { StateWritten } from '../../runtime-state.ts';
+import type { StateInfo, StateWritten } from '../../runtime-state.ts';
 import type { Output } from '../output.ts';
 import { type Office, openOffice } from '../state-office.ts';
 import { countOf, printable, workerLabel } from '../text.ts';
@@ -34,7 +34,13 @@ export async function listAll({ office, output }: StateContext): Promise<number>
   const rows: string[][] = [['worker', 'is', 'tick', 'revision', 'keys', 'bytes']];
   const workers = await office.call('workers', {});
   for (const { worker, state } of [...workers].sort((a, b) => (a.worker < b.worker ? -1 : 1))) {
-    const info = await office.call('inspect', { name: worker });
+    const info = await inspected(office, worker);
+    if (info instanceof RuntimeError) {
+      const { code, message } = info;
+      if (output.json) output.data({ kind: 'state', worker, is: state, code, message });
+      else rows.push([workerLabel(worker), state, printable(message)]);
+      continue;
+    }
     const { revision, tick, bytes, keys, intact } = info;
     if (output.json)
       output.data({ kind: 'state', worker, is: state, tick, revision, keys: keys.length, bytes, intact });
@@ -45,6 +51,16 @@ export async function listAll({ office, output }: StateContext): Promise<number>
   if (rows.length === 1) output.line('no worker has a state here');
   else printTable(output, rows, 2);
   return 0;
+}
+
+/** One that cannot be read must not hide the others. */
+async function inspected(office: Office, name: string): Promise<StateInfo | RuntimeError> {
+  try {
+    return await office.call('inspect', { name });
+  } catch (error) {
+    if (error instanceof RuntimeError && ['STATE_CORRUPT', 'WORKER_NOT_FOUND'].includes(error.code)) return error;
+    throw error;
+  }
 }
 
 export async function listKeys({ office, output }: StateContext, name: string): Promise<number> {
@@ -68,8 +84,11 @@ export async function getValue({ office, output }: StateContext, name: string, k
   if (json === undefined)
     throw new RuntimeError('BAD_ARGUMENT', `The state of worker ${worker} has no key ${JSON.stringify(key)}.`);
   // The text as it is stored: nothing of it is parsed and printed anew.
+  // Line ends are between values only; one JSON line must be one line.
   if (output.json)
-    output.line(`{"kind":"value","worker":${JSON.stringify(worker)},"key":${JSON.stringify(key)},"value":${json}}`);
+    output.line(
+      `{"kind":"value","worker":${JSON.stringify(worker)},"key":${JSON.stringify(key)},"value":${json.replaceAll(/[\r\n]+/g, ' ')}}`,
+    );
   else output.line(process.stdout.isTTY ? printable(json) : json);
   return 0;
 }
@@ -120,11 +139,16 @@ export function told({ office, output }: StateContext, name: string, written: St
 
 /** Columns from `numbersFrom` on are numbers. */
 function printTable(output: Output, rows: readonly (readonly string[])[], numbersFrom: number): void {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const columns = rows[0]?.length ?? 0;
+  // A row with other columns says something else in them.
+  const regular = rows.filter((row) => row.length >= columns);
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...regular.map((row) => row[column]?.length ?? 0)));
   for (const [index, row] of rows.entries()) {
     const cells = row.map((cell, column) => {
       const width = widths[column] ?? 0;
-      return column >= numbersFrom && column < widths.length ? cell.padStart(width) : cell.padEnd(width);
+      return column >= numbersFrom && column < columns && row.length >= columns
+        ? cell.padStart(width)
+        : cell.padEnd(width);
     });
     const line = cells.join('  ').trimEnd();
     output.line(index === 0 ? output.style('gray', line) : line);
