@@ -36,7 +36,7 @@ export async function checkRunning(world: World): Promise<void> {
     }
     checkCopies(world, 'Postgres', copies, counts);
   }
-  world.oracle.checkOrders(await world.symbols());
+  world.oracle.checkOrders(await world.symbols(), world.generation);
 }
 
 function checkCopies({ oracle }: World, store: string, copies: Copies, counts: Counts): void {
@@ -91,5 +91,5 @@ export async function checkStopped(world: World): Promise<void> {
           oracle.violate('Redis and Postgres are equal after an orderly stop', worker, 'the same', difference);
       }
   }
-  oracle.checkOrders(await world.symbols());
+  oracle.checkOrders(await world.symbols(), world.generation);
 }

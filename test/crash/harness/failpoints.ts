@@ -165,14 +165,16 @@ export class Failpoints {
     });
   }
 
-  /** The same adapter; `onSend` is told before an order goes out. */
-  around(adapter: Adapter, onSend: (worker: string, id: string, input: unknown) => Promise<void>): Adapter {
+  /** The same adapter; `onSend` is told of each order before it goes out, and names it for the exchange. */
+  around(adapter: Adapter, onSend: (worker: string, id: string, symbol: string) => string): Adapter {
     const { place } = adapter.capabilities;
     if (place === undefined) throw new Error('the adapter places no orders');
     const call: typeof place.call = async (input, context) => {
-      await onSend(context.worker, context.intentId ?? '', input);
       await this.#reach('send:before');
-      const answer = await place.call(input, context);
+      const order = input as { readonly symbol: string };
+      // Nothing that takes time may stand between the last look at the lease and the sending.
+      const symbol = onSend(context.worker, context.intentId ?? '', order.symbol);
+      const answer = await place.call({ ...order, symbol } as never, context);
       this.#sent.add(context.worker);
       await this.#reach('send:after');
       return answer;

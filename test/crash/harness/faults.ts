@@ -174,7 +174,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'damage a copy',
     setups: BOTH,
-    weight: 1,
+    weight: 3,
     alone: true,
     async apply(world, dice, done) {
       done.mark('ownerAway');
@@ -182,7 +182,7 @@ export const FAULTS: readonly Fault[] = [
         if (!(await node.stop()))
           world.oracle.violate('a node stops in order', node.name, 'exit code 0', 'another one');
       const worker = dice.pick(world.oracle.names);
-      await damage(world, dice.pick(['redis', 'postgres']), worker);
+      await damage(world, dice.pick(['redis', 'postgres', 'postgres']), worker);
     },
   },
   ...outages,

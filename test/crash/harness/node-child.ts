@@ -25,6 +25,7 @@ import { Failpoints } from './failpoints.ts';
 import { plant } from './plants.ts';
 import { harnessWorkers } from './workers.ts';
 
+const ORDER_WINDOW_MS = 500;
 const VALUE_CHARS_MAX = 1_000;
 const CUT_CHARS = 40;
 const DEPLOY_PAUSE_MS = 100;
@@ -99,10 +100,11 @@ if (armed !== '') failpoints.arm(armed);
 around(LeasedStateStore, 'claim', (call, [worker]) => observed(call(worker), worker));
 around(EmbeddedStateStore, 'claim', (call, [worker]) => observed(call(worker), worker));
 
-const adapter = failpoints.around(createExchangeAdapter(config.exchangeUrl), async (worker, id, input) => {
-  const { symbol } = input as { readonly symbol: string };
-  teller.tell({ kind: 'order', worker, epoch: epochOf(worker), id, symbol });
-  await teller.told();
+const exchange = createExchangeAdapter(config.exchangeUrl, { windowMs: ORDER_WINDOW_MS });
+const adapter = failpoints.around(exchange, (worker, id, symbol) => {
+  const epoch = epochOf(worker);
+  teller.tell({ kind: 'order', worker, epoch, id, symbol });
+  return `${symbol}|${epoch}`;
 });
 
 const { generation } = config;

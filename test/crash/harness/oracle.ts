@@ -33,14 +33,6 @@ interface Reign {
   lastTick: number;
 }
 
-export interface SentOrder {
-  readonly worker: string;
-  readonly epoch: bigint;
-  readonly symbol: string;
-  readonly next: number;
-  readonly n: number;
-}
-
 const KEPT = 5_000;
 
 export class Oracle {
@@ -51,7 +43,8 @@ export class Oracle {
   /** Of each worker, since {@link Oracle.watch}. */
   readonly #firstTickAt = new Map<string, number>();
   #watchedFrom = 0;
-  readonly sent = new Map<string, SentOrder>();
+  /** Ids of orders. */
+  readonly #sent = new Set<string>();
   /** Acknowledged before it: never lost. From then on a loss is what the set-up's promise leaves open. */
   #mayLoseFrom = Infinity;
   ticks = 0;
@@ -115,7 +108,7 @@ export class Oracle {
       case 'tick':
         return this.#tick(event.worker, BigInt(event.epoch), event);
       case 'order':
-        return this.#order(event.worker, BigInt(event.epoch), event.id, event.symbol);
+        return this.#order(event.worker, event.id, event.symbol);
       case 'worker':
         // Those of a node that lost its lease end; its successor has them.
         if (
@@ -217,32 +210,27 @@ export class Oracle {
     if (at > this.#watchedFrom && !this.#firstTickAt.has(worker)) this.#firstTickAt.set(worker, at);
   }
 
-  #order(worker: string, epoch: bigint, id: string, symbol: string): void {
-    if (this.sent.has(id)) this.violate('an order is sent once', worker, 'a new id', `${id} again (${symbol})`);
-    const [, next = '', n = ''] = symbol.split('|');
-    this.sent.set(id, { worker, epoch, symbol, next: Number(next), n: Number(n) });
+  #order(worker: string, id: string, symbol: string): void {
+    if (this.#sent.has(id)) this.violate('an order is sent once', worker, 'a new id', `${id} again (${symbol})`);
+    this.#sent.add(id);
   }
 
-  /** Those that are at the exchange, in the order in which it took them. */
-  checkOrders(symbols: readonly string[]): void {
-    const placed = new Map<string, number[]>();
-    const bySymbol = new Map([...this.sent.values()].map((sent) => [sent.symbol, sent]));
+  /** Those that are at the exchange, in the order in which it took them: worker|order|n|generation|epoch. */
+  checkOrders(symbols: readonly string[], generation: string): void {
+    const placed = new Map<string, number>();
     for (const symbol of symbols) {
-      // One that nobody told of is of an earlier generation.
-      const sent = bySymbol.get(symbol);
-      if (sent === undefined) continue;
-      const { worker } = sent;
-      const list = placed.get(worker) ?? [];
-      placed.set(worker, list);
-      if (sent.next !== list.length)
-        this.violate('each order is placed once', worker, `order ${list.length}`, `order ${sent.next} (${symbol})`);
-      list.push(sent.next);
+      const [name, next, n, of, epoch = '0'] = symbol.split('|');
+      if (of !== generation) continue;
+      const worker = `default/${name}`;
+      const count = placed.get(worker) ?? 0;
+      placed.set(worker, count + 1);
+      if (Number(next) !== count) this.violate('each order is placed once', worker, `order ${count}`, symbol);
       for (const reign of this.#reigns.get(worker) ?? [])
-        if (reign.epoch > sent.epoch && reign.from < sent.n)
+        if (reign.epoch > BigInt(epoch) && reign.from < Number(n))
           this.violate(
             'no order rests on a state that was lost',
             worker,
-            `epoch ${reign.epoch} begins with n ≥ ${sent.n}, on which ${symbol} of epoch ${sent.epoch} rests`,
+            `epoch ${reign.epoch} begins with n ≥ ${n}, on which ${symbol} rests`,
             `n = ${reign.from}`,
           );
     }
