@@ -21,7 +21,7 @@ import {
   withOutcome,
   withoutIntent,
 } from './intents.ts';
-import type { CommitNeed } from './ledger.ts';
+import type { CommitNeed } from './ledger-options.ts';
 import type { RunResult } from './session.ts';
 import type { SlotServices } from './slot-services.ts';
 

@@ -4,7 +4,8 @@ import { RuntimeError, toRuntimeError } from '../core/errors.ts';
 import { CALLS_OPEN_MAX } from '../core/limits.ts';
 import type { CompiledWorker } from '../workers/definition.ts';
 import type { DurableCalls } from './durable-calls.ts';
-import type { CommitNeed, Ledger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import type { CommitNeed } from './ledger-options.ts';
 import type { Session } from './session.ts';
 import type { SlotServices } from './slot-services.ts';
 

@@ -7,7 +7,8 @@ import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts'
 import { DurableCalls } from './durable-calls.ts';
 import { Calls } from './guest-calls.ts';
 import type { WorkerHead } from './head.ts';
-import type { CommitNeed, Ledger, Repaired } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import type { CommitNeed, Repaired } from './ledger-options.ts';
 import { isLegal, type WorkerState } from './life.ts';
 import type { SlotServices } from './slot-services.ts';
 import { StateDesk } from './state-desk.ts';

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { RuntimeError } from '../../src/core/errors.ts';
 import { DUMP_MS_MAX, STATE_LIMITS } from '../../src/core/limits.ts';
 import type { Claimed, StateChange } from '../../src/store/contracts.ts';
-import { Ledger, type Repaired } from '../../src/supervisor/ledger.ts';
+import { Ledger } from '../../src/supervisor/ledger.ts';
+import type { Repaired } from '../../src/supervisor/ledger-options.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 import { RestorableStore } from '../support/restorable-store.ts';
 import { CommandedStore, type Fate } from '../support/stores.ts';
@@ -226,59 +227,6 @@ describe('a ledger whose store was put back and that gets no whole state', () =>
     await parts.inner.putBack(WORKER, (now) => older(now, 1n));
     parts.sandbox.alive = false;
     await expectGivenUp({ ...parts, waiter: watch(parts.ledger.commit('4')) }, 'no live sandbox holds it');
-  });
-
-  test('goes on without a sandbox where the store has healed itself by the time it is read', async () => {
-    const parts = await openLedger();
-    for (const n of ['1', '2', '3']) {
-      parts.write('n', n);
-      await parts.ledger.commit(n);
-    }
-    const { inner, store, sandbox, ledger, told, state, clock } = parts;
-    const whole = await inner.read(WORKER);
-    await inner.putBack(WORKER, (now) => older(now, 1n));
-    sandbox.alive = false;
-    parts.write('n', '4');
-    // It is away at first: the outcome of a read that fails is not that nothing is there.
-    store.onRead = async () => {
-      store.onRead = async () => inner.putBack(WORKER, () => whole);
-      throw new RuntimeError('STORE_UNAVAILABLE', 'not yet');
-    };
-    const waiter = watch(ledger.commit('4'));
-    await settle();
-    expect(waiter.outcome).toBe('open');
-    await clock.advanceAsync(1_000);
-    expect(waiter.outcome).toBe('ok');
-    expect(await state()).toEqual({ n: '4' });
-    expect(told.lost).toEqual([]);
-    expect(store.replacements).toEqual([]);
-    expect(told.stored.at(-1)).toEqual([{ key: 'n', json: '4' }]);
-  });
-
-  test('sends what it had when the sandbox is lost in the middle of its dump and the store has healed itself', async () => {
-    const parts = await openLedger();
-    for (const n of ['1', '2', '3']) {
-      parts.write('n', n);
-      await parts.ledger.commit(n);
-    }
-    const { inner, store, sandbox, ledger, told, state } = parts;
-    const whole = await inner.read(WORKER);
-    await inner.putBack(WORKER, (now) => older(now, 1n));
-    parts.write('n', '4');
-    const first = watch(ledger.commit('4'));
-    await settle();
-    parts.write('late', '1');
-    const second = watch(ledger.commit('5'));
-    ledger.beginDump(sandbox.asked);
-    ledger.takeDumped('n', '4');
-    store.onRead = async () => inner.putBack(WORKER, () => whole);
-    ledger.sandboxGone();
-    ledger.sandboxGone();
-    await settle();
-    expect([first.outcome, second.outcome]).toEqual(['ok', 'ok']);
-    expect(await state()).toEqual({ n: '4', late: '1' });
-    expect(told.lost).toEqual([]);
-    expect(store.commits.slice(-2).map(({ head }) => head)).toEqual(['4', '5']);
   });
 
   test('ends when the sandbox is lost before it has said everything', async () => {
