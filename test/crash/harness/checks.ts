@@ -21,22 +21,22 @@ const behind = (copies: Copies, counts: Counts): readonly string[] =>
 export async function checkRunning(world: World): Promise<void> {
   await checkOneOwner(world);
   const counts = acknowledgedNow(world);
-  const redis = await readRedis(world);
-  if (world.redis !== null) checkCopies(world, 'Redis', redis, counts);
-  if (world.postgres !== null) {
-    let copies = await readPostgres(world);
-    if (world.options.ack === 'redis') {
-      const caughtUp = async (): Promise<true | undefined> => {
-        copies = await readPostgres(world);
-        return behind(copies, counts).length === 0 || undefined;
-      };
-      await poll('Postgres catches up', caughtUp, { limitMs: CATCH_UP_MS, everyMs: CHECKPOINT_MS / 4 }).catch(
-        () => null,
-      );
-    }
-    checkCopies(world, 'Postgres', copies, counts);
-  }
+  if (world.redis !== null) checkCopies(world, 'Redis', await readWhenCaughtUp(() => readRedis(world), counts), counts);
+  if (world.postgres !== null)
+    checkCopies(world, 'Postgres', await readWhenCaughtUp(() => readPostgres(world), counts), counts);
   world.oracle.checkOrders(await world.symbols(), world.generation);
+}
+
+/** Redis that was emptied is written again by the next commit, Postgres by the next checkpoint. */
+async function readWhenCaughtUp(read: () => Promise<Copies>, counts: Counts): Promise<Copies> {
+  let copies = await read();
+  const isThere = async (): Promise<true | undefined> => {
+    if (behind(copies, counts).length === 0) return true;
+    copies = await read();
+    return undefined;
+  };
+  await poll('a store catches up', isThere, { limitMs: CATCH_UP_MS, everyMs: CHECKPOINT_MS / 4 }).catch(() => null);
+  return copies;
 }
 
 function checkCopies({ oracle }: World, store: string, copies: Copies, counts: Counts): void {

@@ -28,6 +28,8 @@ def tick(ctx):
 const SEQUENCE = `
 export function tick(ctx) {
   const n = ctx.state.get('n', 0) + 1;
+  // Written once: a copy that was begun anew lacks it for ever.
+  if (n === 1) ctx.state.set('first', n);
   ctx.state.update({ n, left: n, right: n, ['k' + (n % 7)]: n });
 }`;
 
