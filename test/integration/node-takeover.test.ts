@@ -1,0 +1,177 @@
+/** Several nodes of one group: who runs the workers when one ends, is killed, or is frozen and wakes up. */
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { createRuntime, type Runtime } from '../../src/index.ts';
+import type { RuntimeOptions } from '../../src/runtime.ts';
+import { type Cli, startCli } from '../support/cli.ts';
+import { COUNTER } from '../support/counter.ts';
+import { FAST, shareCache, workerOf } from '../support/engine.ts';
+import { folderWith } from '../support/folder.ts';
+import { poll } from '../support/poll.ts';
+import { type RedisServer, type SharedPostgres, sharedPostgres, startRedis } from '../support/servers.ts';
+
+const LEASE_MS = 2_000;
+
+let database: SharedPostgres;
+let redis: RedisServer;
+beforeAll(async () => {
+  [database, redis] = await Promise.all([sharedPostgres(), startRedis()]);
+});
+afterAll(() => Promise.all([database.drop(), redis.close()]));
+
+interface Group {
+  readonly schema: string;
+  readonly prefix: string;
+}
+
+const newGroup = (): Group => {
+  const name = `g${randomUUID().slice(0, 8)}`;
+  return { schema: name, prefix: name };
+};
+
+function optionsOf({ schema, prefix }: Group): Partial<RuntimeOptions> {
+  return {
+    postgres: { url: database.url, schema },
+    redis: { url: redis.url, prefix },
+    state: { checkpointMs: 100 },
+    placement: { leaseMs: LEASE_MS },
+  };
+}
+
+interface Node {
+  readonly runtime: Runtime;
+  /** States of its lease, in order. */
+  readonly placements: string[];
+  /** What was acknowledged of `n`, in order. */
+  readonly counted: number[];
+  readonly started: Promise<void>;
+}
+
+/** In this process; it may have to stand by first. */
+function startNode(group: Group): Node {
+  const dataDir = folderWith();
+  shareCache(dataDir);
+  const runtime = createRuntime({ ...optionsOf(group), dataDir, minIntervalMs: 10 });
+  const placements: string[] = [];
+  const counted: number[] = [];
+  runtime.on('placement', ({ state }) => placements.push(state));
+  runtime.on('state', ({ changes }) => counted.push(...changes.map(({ json }) => Number(json))));
+  onTestFinished(() => runtime.stop({ graceMs: 2_000 }));
+  const start = async (): Promise<void> => {
+    await runtime.start();
+    // Code comes from whoever starts the node, life and state from the stores.
+    const { desired } = await runtime.deploy(workerOf('w', COUNTER, FAST));
+    if (desired === 'stopped') await runtime.startWorker('w');
+  };
+  return { runtime, placements, counted, started: start() };
+}
+
+/** A node of its own process, which a test can freeze and kill. */
+function startProcess({ schema, prefix }: Group): Cli {
+  const folder = folderWith({
+    'w.js': COUNTER,
+    'runtime.yaml': `
+schedule: { minInterval: 20ms }
+postgres: { url: "${database.url}", schema: ${schema} }
+redis: { url: "${redis.url}", prefix: ${prefix} }
+state: { checkpoint: 100ms }
+placement: { lease: ${LEASE_MS}ms }
+workers:
+  - { file: w.js, interval: 50ms }
+`,
+  });
+  return startCli(['start', '--json', '--config', 'runtime.yaml'], { cwd: folder });
+}
+
+/** What a process said was acknowledged. */
+function countedBy(cli: Cli): readonly number[] {
+  return cli.stdout.flatMap((line) => {
+    if (!line.includes('"kind":"state"')) return [];
+    const { changes } = JSON.parse(line) as {
+      readonly changes: readonly { readonly json?: string; readonly value?: unknown }[];
+    };
+    return changes.map(({ json, value }) => Number(json ?? value));
+  });
+}
+
+const follows = (numbers: readonly number[]): boolean =>
+  numbers.every((n, at) => at === 0 || n === (numbers[at - 1] ?? 0) + 1);
+
+describe('a second node of the group', () => {
+  test('stands by, and takes over soon after the first one ended in order', { timeout: 60_000 }, async () => {
+    const group = newGroup();
+    const first = startNode(group);
+    await first.started;
+    await poll('it counts', () => first.counted.length > 5 || undefined);
+    const second = startNode(group);
+    await poll('the second one stands by', () => second.placements.includes('standby') || undefined);
+    expect(first.placements).toEqual(['held']);
+    await first.runtime.stop({ graceMs: 2_000 });
+    const from = performance.now();
+    await poll('the second one counts', () => second.counted.length > 5 || undefined);
+    expect(performance.now() - from).toBeLessThan(5_000);
+    expect(second.placements).toEqual(['standby', 'held']);
+    expect(follows([...first.counted, ...second.counted])).toBe(true);
+  });
+
+  test('can be ended while it stands by', async () => {
+    const group = newGroup();
+    const first = startNode(group);
+    await first.started;
+    const second = startNode(group);
+    const ended = expect(second.started).rejects.toMatchObject({ code: 'STOPPED' });
+    await poll('it stands by', () => second.placements.includes('standby') || undefined);
+    await second.runtime.stop();
+    await ended;
+  });
+
+  test('takes over when the lease of one that was killed has run out, and nothing acknowledged is lost', {
+    timeout: 60_000,
+  }, async () => {
+    const group = newGroup();
+    const first = startProcess(group);
+    await poll('it counts', () => countedBy(first).length > 5 || undefined, { limitMs: 20_000 });
+    const second = startNode(group);
+    await poll('the second one stands by', () => second.placements.includes('standby') || undefined);
+    first.process.kill('SIGKILL');
+    await first.ended;
+    const from = performance.now();
+    await second.started;
+    expect(performance.now() - from).toBeLessThan(LEASE_MS + 3_000);
+    await poll('the second one counts', () => second.counted.length > 5 || undefined);
+    // The last tick may have been stored and not told.
+    const [last = 0, next = 0] = [countedBy(first).at(-1), second.counted[0]];
+    expect(next).toBeGreaterThan(last);
+    expect(next).toBeLessThanOrEqual(last + 2);
+    expect(follows(second.counted)).toBe(true);
+  });
+
+  for (const emptied of [false, true])
+    test(`takes over from one that was frozen, which can change nothing when it wakes${emptied ? ', also of an emptied Redis' : ''}`, {
+      timeout: 60_000,
+    }, async () => {
+      const group = newGroup();
+      const first = startProcess(group);
+      await poll('it counts', () => countedBy(first).length > 5 || undefined, { limitMs: 20_000 });
+      const second = startNode(group);
+      await poll('the second one stands by', () => second.placements.includes('standby') || undefined);
+      first.process.kill('SIGSTOP');
+      await second.started;
+      await poll('the second one counts', () => second.counted.length > 5 || undefined);
+      if (emptied) {
+        const own = new Redis(redis.url);
+        await own.flushall();
+        own.disconnect();
+      }
+      first.process.kill('SIGCONT');
+      expect(await first.ended).toBe(6);
+      expect(first.lines.join('\n')).toContain('another node took the workers over');
+      const counted = second.counted.length;
+      await poll('the second one goes on', () => second.counted.length > counted + 5 || undefined);
+      expect(follows(second.counted)).toBe(true);
+      await second.runtime.stopWorker('w');
+      expect(await second.runtime.readState('w')).toEqual({ n: second.counted.at(-1) });
+      expect(Math.max(...countedBy(first))).toBeLessThan(second.counted[0] ?? 0);
+    });
+});
