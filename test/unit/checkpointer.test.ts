@@ -1,0 +1,213 @@
+import { describe, expect, test } from 'vitest';
+import { RuntimeError } from '../../src/core/errors.ts';
+import type { CommitResult } from '../../src/store/contracts.ts';
+import type { Advance } from '../../src/store/postgres/commit-statement.ts';
+import type { PostgresStateStore } from '../../src/store/postgres/postgres-state-store.ts';
+import { Checkpointer } from '../../src/store/synced/checkpointer.ts';
+import { SyncTrack } from '../../src/store/synced/sync-track.ts';
+import { plainCommit } from '../support/commits.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+const OK: CommitResult = { kind: 'ok' };
+const AWAY = new RuntimeError('STORE_UNAVAILABLE', 'Postgres cannot do this now: gone');
+
+/** What the checkpointer needs of Postgres, and does as the test says. */
+function stage(charactersMax = 1_000) {
+  const clock = new FakeClock();
+  const steps: Advance[] = [];
+  const said: string[] = [];
+  let answer: () => Promise<CommitResult> = async () => OK;
+  const durable: Pick<PostgresStateStore, 'advance'> = {
+    advance(step) {
+      steps.push(step);
+      return answer();
+    },
+  };
+  const checkpoints = new Checkpointer({
+    durable: durable as PostgresStateStore,
+    clock,
+    checkpointMs: 5_000,
+    charactersMax,
+    log: (level, message) => said.push(`${level}: ${message}`),
+  });
+  const track = (worker: string): SyncTrack =>
+    new SyncTrack(worker, 1n, { revision: 0n, commitId: '', head: '', checksum: undefined });
+  const commit = (of: SyncTrack, key = 'n', json = '1'): void => {
+    of.note(plainCommit(of.worker, of.latest.revision, [{ key, json }]), clock.monoMs());
+    checkpoints.note(of);
+  };
+  const postgres = (next: () => Promise<CommitResult>): void => {
+    answer = next;
+  };
+  return { clock, steps, said, checkpoints, track, commit, postgres };
+}
+
+const workersOf = (steps: readonly Advance[]): readonly string[] => steps.map(({ worker }) => worker);
+
+describe('the track of a worker', () => {
+  test('takes all that Postgres lacks as one step, later changes over earlier ones, and counts what waits', () => {
+    const { track } = stage();
+    const a = track('a');
+    a.note(
+      plainCommit('a', 0n, [
+        { key: 'x', json: '11' },
+        { key: 'y', json: '2' },
+      ]),
+      7,
+    );
+    a.note(plainCommit('a', 1n, [{ key: 'x', json: null }]), 8);
+    // A repetition.
+    a.note(plainCommit('a', 1n, [{ key: 'x', json: '"again"' }]), 9);
+    expect([a.behindSince, a.characters]).toEqual([7, 3]);
+    const step = a.take();
+    expect(step).toMatchObject({ base: 0n, revision: 2n, commitId: '1-2', head: '{"tick":2}' });
+    expect(step.changes).toEqual([
+      { key: 'x', json: null },
+      { key: 'y', json: '2' },
+    ]);
+    a.landed(step, 20);
+    expect([a.behindSince, a.characters, a.synced]).toEqual([null, 0, 2n]);
+  });
+
+  test('sends the very same step again until it is known, whatever comes meanwhile', () => {
+    const { track } = stage();
+    const a = track('a');
+    a.note(plainCommit('a', 0n, [{ key: 'x', json: '1' }]), 7);
+    const step = a.take();
+    a.note(plainCommit('a', 1n, [{ key: 'x', json: '22' }]), 8);
+    expect(a.take()).toBe(step);
+    expect(a.characters).toBe(5);
+    a.landed(step, 30);
+    expect([a.behindSince, a.characters]).toEqual([30, 3]);
+    expect(a.take()).toMatchObject({ base: 1n, revision: 2n, changes: [{ key: 'x', json: '22' }] });
+  });
+});
+
+describe('checkpoints', () => {
+  test('come when a worker has been behind for the interval, its commits in one step', async () => {
+    const { clock, steps, checkpoints, track, commit } = stage();
+    const [a, b] = [track('a'), track('b')];
+    commit(a);
+    await clock.advanceAsync(3_000);
+    commit(a, 'm');
+    commit(b);
+    await clock.advanceAsync(1_500);
+    expect(steps).toEqual([]);
+    expect(checkpoints.behindMs).toBe(4_500);
+    await clock.advanceAsync(1_000);
+    expect(workersOf(steps)).toEqual(['a']);
+    expect(steps[0]).toMatchObject({ base: 0n, revision: 2n });
+    await clock.advanceAsync(3_000);
+    expect(workersOf(steps)).toEqual(['a', 'b']);
+    expect([checkpoints.behindMs, checkpoints.lag()]).toEqual([0, null]);
+    await clock.advanceAsync(60_000);
+    expect(steps).toHaveLength(2);
+  });
+
+  test('do not wait for the interval above the bound of what may wait', async () => {
+    const { clock, steps, checkpoints, track, commit } = stage(100);
+    commit(track('a'), 'n', `"${'x'.repeat(200)}"`);
+    await clock.advanceAsync(500);
+    expect(workersOf(steps)).toEqual(['a']);
+    await clock.advanceAsync(500);
+    expect(checkpoints.full).toBe(false);
+  });
+
+  test('are tried again by one worker with growing pauses while Postgres is away, as the same step, and the lag is told', async () => {
+    const { clock, steps, said, checkpoints, track, commit, postgres } = stage();
+    const [a, b] = [track('a'), track('b')];
+    postgres(() => Promise.reject(AWAY));
+    commit(a, 'n', '1234');
+    commit(b);
+    await clock.advanceAsync(5_000);
+    expect(workersOf(steps)).toEqual(['a', 'b']);
+    expect(checkpoints.lag()).toEqual({ sinceMs: 5_000, workers: 2, characters: 7, reason: AWAY.message });
+    // 5 s are the longest pause by the look of the clock every half second.
+    await clock.advanceAsync(30_000);
+    const probes = steps.slice(2);
+    expect(new Set(workersOf(probes))).toEqual(new Set(['a']));
+    expect(probes.length).toBeGreaterThanOrEqual(6);
+    expect(probes.length).toBeLessThanOrEqual(10);
+    expect(probes.every((step) => step === steps[0])).toBe(true);
+    expect(said).toEqual([`warn: a checkpoint failed and is tried again: ${AWAY.message}`]);
+    postgres(async () => OK);
+    await clock.advanceAsync(11_000);
+    expect(said.at(-1)).toBe('info: Postgres answers again; checkpoints go on');
+    expect([checkpoints.behindMs, checkpoints.lag()]).toEqual([0, null]);
+  });
+
+  test('that are refused are told once, hold up nobody, and are known to the next commit', async () => {
+    const { clock, steps, said, checkpoints, track, commit, postgres } = stage();
+    const a = track('a');
+    postgres(async () => ({ kind: 'stale', revision: 7n }));
+    commit(a);
+    await clock.advanceAsync(60_000);
+    expect(steps).toHaveLength(1);
+    expect(a.refused).toEqual({ kind: 'stale', revision: 7n });
+    expect(checkpoints.behindMs).toBe(0);
+    expect(said).toEqual([expect.stringContaining('error: Postgres refused a checkpoint of worker a (stale)')]);
+    const b = track('b');
+    postgres(async () => ({ kind: 'fenced', epoch: 2n }));
+    commit(b);
+    await clock.advanceAsync(6_000);
+    expect(b.refused).toEqual({ kind: 'fenced', epoch: 2n });
+    expect(said).toHaveLength(1);
+  });
+});
+
+describe('a sync', () => {
+  test('waits for what is under way, and for all that Redis had at the call', async () => {
+    const { steps, checkpoints, track, commit, postgres } = stage();
+    const a = track('a');
+    const gates: ((result: CommitResult) => void)[] = [];
+    postgres(
+      () =>
+        new Promise((resolve) => {
+          gates.push(resolve);
+        }),
+    );
+    commit(a);
+    const first = checkpoints.sync(a);
+    await Promise.resolve();
+    commit(a, 'm');
+    const second = checkpoints.sync(a);
+    gates[0]?.(OK);
+    expect(await first).toEqual(OK);
+    await expect.poll(() => gates.length).toBe(2);
+    gates[1]?.(OK);
+    expect(await second).toEqual(OK);
+    expect(steps.map(({ revision }) => revision)).toEqual([1n, 2n]);
+    expect(await checkpoints.sync(a)).toEqual(OK);
+    expect(steps).toHaveLength(2);
+  });
+
+  test('is rejected while Postgres is away, and says what Postgres refuses', async () => {
+    const { checkpoints, track, commit, postgres } = stage();
+    const a = track('a');
+    commit(a);
+    postgres(() => Promise.reject(AWAY));
+    await expect(checkpoints.sync(a)).rejects.toBe(AWAY);
+    postgres(async () => ({ kind: 'fenced', epoch: 5n }));
+    expect(await checkpoints.sync(a)).toEqual({ kind: 'fenced', epoch: 5n });
+  });
+});
+
+describe('a close', () => {
+  test('writes what is behind', async () => {
+    const { steps, said, checkpoints, track, commit } = stage();
+    commit(track('a'));
+    await checkpoints.close(1_000);
+    expect([workersOf(steps), said]).toEqual([['a'], []]);
+  });
+
+  test('ends at its limit, and names what Postgres lacks', async () => {
+    const { clock, said, checkpoints, track, commit, postgres } = stage();
+    postgres(() => new Promise(() => undefined));
+    commit(track('a'));
+    const closed = checkpoints.close(1_000);
+    await clock.advanceAsync(1_000);
+    await closed;
+    expect(said).toEqual(['error: closed while Postgres lacks the last changes of 1 workers; Redis has them']);
+    expect(clock.pending).toBe(0);
+  });
+});

@@ -1,0 +1,164 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { type BatchKind, type QueueOptions, WorkerQueue } from '../../src/store/worker-queue.ts';
+import { settle } from '../support/fake-clock.ts';
+
+interface Batch {
+  readonly requests: readonly string[];
+  answer(answers?: readonly (string | Error)[]): void;
+  fail(error: Error): void;
+}
+
+const OPTIONS: QueueOptions = { name: 'Store', batchesMax: 2, operationsMax: 100, weightMax: 1_000 };
+
+/** A kind whose batches the test answers. */
+function kindOf(over: Partial<BatchKind<string, string>> = {}): { kind: BatchKind<string, string>; batches: Batch[] } {
+  const batches: Batch[] = [];
+  const run = (requests: readonly string[]): Promise<readonly (string | Error)[]> => {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly (string | Error)[]>();
+    batches.push({
+      requests,
+      answer: (answers = requests.map((request) => `did ${request}`)) => resolve(answers),
+      fail: reject,
+    });
+    return promise;
+  };
+  return { batches, kind: { sizeMax: 10, weightMax: 100, run, ...over } };
+}
+
+function submit(queue: WorkerQueue, kind: BatchKind<string, string>, request: string, weight = 1): Promise<string> {
+  const answer = queue.submit(kind, { worker: request[0] ?? '', request, weight, urgent: true });
+  answer.catch(() => undefined);
+  return answer;
+}
+
+const requestsOf = (batches: readonly Batch[]): readonly (readonly string[])[] =>
+  batches.map(({ requests }) => requests);
+
+test('those of one worker go one after the other, those of several together', async () => {
+  const queue = new WorkerQueue(OPTIONS);
+  const { kind, batches } = kindOf();
+  const answers = ['a1', 'b1', 'a2', 'a3', 'c1'].map((request) => submit(queue, kind, request));
+  await settle();
+  expect(requestsOf(batches)).toEqual([['a1', 'b1', 'c1']]);
+  batches[0]?.answer();
+  await settle();
+  expect(requestsOf(batches).slice(1)).toEqual([['a2']]);
+  batches[1]?.answer();
+  await settle();
+  batches[2]?.answer();
+  expect(await Promise.all(answers)).toEqual(['did a1', 'did b1', 'did a2', 'did a3', 'did c1']);
+});
+
+test('a batch has so many at most, so heavy at most, and no more batches are under way than may be', async () => {
+  const queue = new WorkerQueue(OPTIONS);
+  const { kind, batches } = kindOf({ sizeMax: 2, weightMax: 10 });
+  for (const [request, weight] of [
+    ['a', 1],
+    ['b', 1],
+    ['c', 50],
+    ['d', 6],
+    ['e', 6],
+  ] as const)
+    void submit(queue, kind, request, weight);
+  await settle();
+  expect(requestsOf(batches)).toEqual([['a', 'b'], ['c']]);
+  batches[0]?.answer();
+  await settle();
+  expect(requestsOf(batches).slice(2)).toEqual([['d']]);
+  batches[1]?.answer();
+  await settle();
+  expect(requestsOf(batches).slice(3)).toEqual([['e']]);
+});
+
+test('kinds do not mix in a batch, and keep the order of a worker', async () => {
+  const queue = new WorkerQueue(OPTIONS);
+  const [reads, writes] = [kindOf(), kindOf()];
+  void submit(queue, writes.kind, 'a1');
+  void submit(queue, reads.kind, 'a2');
+  void submit(queue, reads.kind, 'b1');
+  await settle();
+  expect([requestsOf(writes.batches), requestsOf(reads.batches)]).toEqual([[['a1']], [['b1']]]);
+  writes.batches[0]?.answer();
+  await settle();
+  expect(requestsOf(reads.batches)).toEqual([['b1'], ['a2']]);
+});
+
+test('what nobody waits for gathers company, and goes along with what is urgent', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const queue = new WorkerQueue(OPTIONS);
+  const { kind, batches } = kindOf();
+  void queue.submit(kind, { worker: 'a', request: 'a', weight: 1, urgent: false });
+  await settle();
+  expect(batches).toEqual([]);
+  void submit(queue, kind, 'b');
+  await settle();
+  expect(requestsOf(batches)).toEqual([['a', 'b']]);
+  void queue.submit(kind, { worker: 'c', request: 'c', weight: 1, urgent: false });
+  await settle();
+  expect(batches).toHaveLength(1);
+  vi.advanceTimersByTime(5);
+  expect(requestsOf(batches).slice(1)).toEqual([['c']]);
+});
+
+test('one that fails alone fails alone; a batch that fails fails for all, and the next of each worker goes on', async () => {
+  const queue = new WorkerQueue(OPTIONS);
+  const { kind, batches } = kindOf();
+  const answers = ['a1', 'b1', 'a2', 'b2'].map((request) => submit(queue, kind, request));
+  await settle();
+  batches[0]?.answer([new Error('a1 is bad'), 'did b1']);
+  await expect(answers[0]).rejects.toThrow('a1 is bad');
+  expect(await answers[1]).toBe('did b1');
+  await settle();
+  expect(requestsOf(batches).slice(1)).toEqual([['a2', 'b2']]);
+  batches[1]?.fail(new Error('gone'));
+  await expect(answers[2]).rejects.toThrow('gone');
+  await expect(answers[3]).rejects.toThrow('gone');
+  const again = submit(queue, kind, 'a3');
+  await settle();
+  batches[2]?.answer();
+  expect(await again).toBe('did a3');
+});
+
+test('takes no more than may wait, by number and by weight, but always one', async () => {
+  const { kind, batches } = kindOf();
+  const few = new WorkerQueue({ ...OPTIONS, operationsMax: 2 });
+  const answers = ['a', 'b', 'c'].map((request) => submit(few, kind, request));
+  await expect(answers[2]).rejects.toMatchObject({
+    code: 'STORE_UNAVAILABLE',
+    message: 'Store cannot do this now: 2 operations wait for it, which is as many as may',
+  });
+  await settle();
+  batches[0]?.answer();
+  await Promise.all(answers.slice(0, 2));
+  // There is room again.
+  await settle();
+  const later = submit(few, kind, 'c');
+  await settle();
+  batches[1]?.answer();
+  expect(await later).toBe('did c');
+
+  const light = new WorkerQueue({ ...OPTIONS, weightMax: 10 });
+  void submit(light, kind, 'a', 50);
+  await expect(submit(light, kind, 'b', 1)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+});
+
+test('close finishes what was submitted, also what gathers and what waits in line, and refuses the rest', async () => {
+  const queue = new WorkerQueue(OPTIONS);
+  const { kind, batches } = kindOf();
+  const gathering = queue.submit(kind, { worker: 'a', request: 'a1', weight: 1, urgent: false });
+  const behind = submit(queue, kind, 'a2');
+  let closed = false;
+  const closing = queue.close().then(() => {
+    closed = true;
+  });
+  await expect(submit(queue, kind, 'b')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  await settle();
+  batches[0]?.answer();
+  await settle();
+  expect(closed).toBe(false);
+  batches[1]?.answer();
+  await closing;
+  expect(await Promise.all([gathering, behind])).toEqual(['did a1', 'did a2']);
+  await new WorkerQueue(OPTIONS).close();
+});
