@@ -197,9 +197,11 @@ export function drawFault(world: World, dice: Dice, isSecond: boolean): Fault {
       !(standby === true && world.standby === null) &&
       !(alone === true && isSecond),
   );
-  let at = dice.next() * fits.reduce((sum, { weight }) => sum + weight, 0);
-  const found = fits.find(({ weight }) => {
-    at -= weight;
+  // What dies while something else is away has told nobody.
+  const weightOf = ({ name, weight }: Fault): number => (isSecond && name === 'kill node' ? 3 * weight : weight);
+  let at = dice.next() * fits.reduce((sum, fault) => sum + weightOf(fault), 0);
+  const found = fits.find((fault) => {
+    at -= weightOf(fault);
     return at < 0;
   });
   if (found === undefined) throw new Error(`there is no fault for ${setup} among ${only.join(', ')}`);

@@ -37,9 +37,9 @@ export async function runRound(world: World, index: number): Promise<Round> {
   const faults = [first.name];
   await first.apply(world, dice, damage);
   const moment = first.alone === true ? 1 : dice.next();
-  if (moment < 0.2) await second();
+  if (moment < 0.3) await second();
   await repair(world);
-  if (moment >= 0.2 && moment < 0.45) {
+  if (moment >= 0.3 && moment < 0.5) {
     await sleep(dice.between(0, 1_200));
     await second();
     await repair(world);
