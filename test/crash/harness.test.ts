@@ -1,4 +1,7 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { FAILPOINT_VARIABLE } from './harness/events.ts';
 import { parseOptions } from './harness/options.ts';
 import { printed, type Report } from './harness/report.ts';
 import { runRounds } from './harness/run.ts';
@@ -34,4 +37,16 @@ test('a node that acknowledges what is not stored is found', { timeout: 180_000 
     ...['--plant', 'acknowledge-before-commit', '--only', 'kill node', '--seed', '5', '--rounds', '10'],
   );
   expect(violations.map(({ rule }) => rule)).toContain('no acknowledged write is lost');
+});
+
+test('nothing that is shipped knows a failpoint', () => {
+  const root = join(import.meta.dirname, '../..');
+  const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    readonly files: readonly string[];
+  };
+  expect(files.filter((file) => file.startsWith('test'))).toEqual([]);
+  const sources = globSync('{src,sandbox,adapters,bin,tools}/**/*.{ts,mjs,js,py}', { cwd: root });
+  expect(sources.length).toBeGreaterThan(100);
+  const knowing = sources.filter((file) => /failpoint/i.test(readFileSync(join(root, file), 'utf8')));
+  expect(knowing, FAILPOINT_VARIABLE).toEqual([]);
 });
