@@ -3,10 +3,15 @@
  * they come, but never beside one of those.
  */
 interface Line {
-  /** Commits under way. */
-  commits: number;
+  /** Commits that were called after the last of those that run alone. */
+  commits: Commits;
   /** The last of those that run alone, finished or not. */
   alone: Promise<unknown> | null;
+}
+
+interface Commits {
+  /** Waiting and under way. */
+  open: number;
   onNone: (() => void) | null;
 }
 
@@ -15,27 +20,28 @@ export class WorkerTurns {
 
   async commit<T>(worker: string, work: () => Promise<T>): Promise<T> {
     const line = this.#line(worker);
-    while (line.alone !== null) await line.alone;
-    line.commits += 1;
+    const { commits, alone } = line;
+    commits.open += 1;
     try {
+      if (alone !== null) await alone;
       return await work();
     } finally {
-      line.commits -= 1;
-      if (line.commits === 0) line.onNone?.();
+      commits.open -= 1;
+      if (commits.open === 0) commits.onNone?.();
       this.#forget(worker, line);
     }
   }
 
   alone<T>(worker: string, work: () => Promise<T>): Promise<T> {
     const line = this.#line(worker);
-    const before = line.alone;
+    const { commits, alone: before } = line;
+    line.commits = { open: 0, onNone: null };
     const run = (async () => {
       await before;
-      if (line.commits > 0)
+      if (commits.open > 0)
         await new Promise<void>((resolve) => {
-          line.onNone = resolve;
+          commits.onNone = resolve;
         });
-      line.onNone = null;
       return work();
     })();
     const settled = run
@@ -51,13 +57,13 @@ export class WorkerTurns {
   #line(worker: string): Line {
     let line = this.#lines.get(worker);
     if (line === undefined) {
-      line = { commits: 0, alone: null, onNone: null };
+      line = { commits: { open: 0, onNone: null }, alone: null };
       this.#lines.set(worker, line);
     }
     return line;
   }
 
   #forget(worker: string, line: Line): void {
-    if (line.commits === 0 && line.alone === null && this.#lines.get(worker) === line) this.#lines.delete(worker);
+    if (line.commits.open === 0 && line.alone === null && this.#lines.get(worker) === line) this.#lines.delete(worker);
   }
 }
