@@ -23,7 +23,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   durable: fc.boolean(),
   urgent: fc.boolean(),
 });
-const lives = fc.array(fc.array(step, { maxLength: 12 }), { minLength: 2, maxLength: 4 });
+const lives = fc.array(fc.array(step, { maxLength: 20 }), { minLength: 2, maxLength: 3 });
 
 class Model {
   readonly state = new Map<string, string>();
@@ -104,7 +104,7 @@ export function stateStoreLivesContract({ name, durable, create }: Implementatio
           expect(read.epoch).toBe(model.epoch);
           model.expectIs({ ...read, epoch: read.epoch + 1n });
         }),
-        { numRuns: 10 },
+        { numRuns: 4 },
       );
     });
   });

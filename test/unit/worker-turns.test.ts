@@ -51,22 +51,28 @@ test('what fails lets the next one run, and is told to its caller only', async (
   expect(await Promise.all([after, last])).toEqual(['after', 'last']);
 });
 
-test('nothing ever runs beside what runs alone, and everything ends', async () => {
+test('nothing ever runs beside what runs alone or on the wrong side of it, and everything ends', async () => {
   const operation = fc.record({ isAlone: fc.boolean(), turns: fc.nat(3), fails: fc.boolean() });
   await fc.assert(
     fc.asyncProperty(fc.array(operation, { maxLength: 30 }), async (operations) => {
       const order = new WorkerTurns();
       const running = new Set<{ readonly isAlone: boolean }>();
-      const work = (self: (typeof operations)[number]) => async (): Promise<void> => {
+      const begun: number[] = [];
+      const work = (self: (typeof operations)[number], at: number) => async (): Promise<void> => {
         const crowd = [self, ...running];
         if (crowd.length > 1) expect(crowd.some(({ isAlone }) => isAlone)).toBe(false);
+        // What was called before and is on the other side of something alone has begun, and ended.
+        const lastAlone = operations.slice(0, at).findLastIndex(({ isAlone }) => isAlone);
+        const before = self.isAlone ? at : lastAlone + 1;
+        for (let earlier = 0; earlier < before; earlier++) expect(begun).toContain(earlier);
+        begun.push(at);
         running.add(self);
         for (let turn = 0; turn < self.turns; turn++) await Promise.resolve();
         running.delete(self);
         if (self.fails) throw new Error('it was told to fail');
       };
-      const all = operations.map((self) =>
-        self.isAlone ? order.alone('a', work(self)) : order.commit('a', work(self)),
+      const all = operations.map((self, at) =>
+        self.isAlone ? order.alone('a', work(self, at)) : order.commit('a', work(self, at)),
       );
       const ends = await Promise.allSettled(all);
       const failed = ends.filter((end) => end.status === 'rejected').map(({ reason }) => String(reason));
