@@ -49,7 +49,7 @@ test('comes back byte for byte, and is the same for the worker of the next node'
     postgres: { url: database.url },
     redis: { url, prefix: `round-${randomUUID()}` },
   };
-  const key = `${options.redis.prefix}:w:default/w`;
+  const key = `${options.redis.prefix}:default:w:default/w`;
   const own = new Redis(url);
   onTestFinished(() => own.disconnect());
   const sql = new Client(database.url);
