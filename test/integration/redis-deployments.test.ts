@@ -91,9 +91,11 @@ test('a cluster takes the commits of two hundred workers over all its slots, and
   await second?.kill();
   const from = performance.now();
   const during = round(4n);
+  // Which of them are on the others is no matter of the test.
+  const some = workers.slice(0, 20);
   await poll(
-    'some commits went to the others',
-    async () => (await store.read('default/w0').catch(() => null)) ?? undefined,
+    'the others answer',
+    async () => (await Promise.any(some.map((worker) => store.read(worker))).catch(() => null)) ?? undefined,
   );
   await second?.restart();
   expect((await during).every(({ kind }) => kind === 'ok')).toBe(true);
