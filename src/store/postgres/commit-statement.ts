@@ -31,7 +31,7 @@ WITH given AS (
 ), found AS MATERIALIZED (
   SELECT w.id, g.n, w.epoch, w.revision, w.commit_id
     FROM "${schema}".workers w JOIN given g ON g.worker = w.worker
-   WHERE w.node_group = $3 ORDER BY w.id FOR UPDATE OF w
+   WHERE w.node_group = $3 ORDER BY w.worker FOR UPDATE OF w
 ), done AS (
   UPDATE "${schema}".workers w
      SET written_epoch = g.written_epoch, revision = g.revision, commit_id = g.commit_id, checksum = g.checksum, head = g.head
