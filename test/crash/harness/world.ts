@@ -104,9 +104,10 @@ export class World {
   newGeneration(): void {
     this.#generations += 1;
     this.generation = `g${this.#generations}`;
-    const { violations } = this.oracle;
+    const { violations, ticks, commits, permittedLosses } = this.oracle;
     this.oracle = new Oracle(harnessWorkers(this.options.python, this.generation));
     this.oracle.violations.push(...violations);
+    Object.assign(this.oracle, { ticks, commits, permittedLosses });
   }
 
   /** The node that owns the workers as far as it said so. */
