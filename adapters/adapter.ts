@@ -17,6 +17,12 @@ export interface CallContext {
    * key of this very request (Bybit's `orderLinkId`, an `Idempotency-Key`). Null for every other call.
    */
   readonly intentId: string | null;
+  /**
+   * Of a durable call: Unix ms after which the service must not act on it any more. Send it along as the request's receive window (Bybit's
+   * `recv_window`) where the service knows one: it is what stops a node that slept between its last look at its lease and the
+   * sending. Null for every other call.
+   */
+  readonly notAfter: number | null;
 }
 
 /** What was stored before a durable call was sent. */
@@ -36,7 +42,8 @@ export interface DurableIntent {
  *
  * - `done`: the service has acted, or refused for good; `result` is what `call` would have returned.
  * - `absent`: the service has not acted under this id **and never will**: the worker may do it again, under another id. Say it
- *   only when the request cannot be on its way any more, for instance because its receive window, counted from `at`, is over.
+ *   only when the request cannot be on its way any more. Of a call that another process made, or this one before it was restarted, the
+ *   engine does not believe it before {@link CallContext.notAfter} has passed.
  * - `unknown`: it cannot be told now; it is asked again later.
  */
 export type Resolution =

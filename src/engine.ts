@@ -12,7 +12,7 @@ import { type Clock, systemClock } from './core/clock.ts';
 import { RuntimeError } from './core/errors.ts';
 import { EventSource } from './core/events.ts';
 import { newId } from './core/ids.ts';
-import { MiB } from './core/limits.ts';
+import { DURABLE_WINDOW_MS, MiB } from './core/limits.ts';
 import type { Runtime, RuntimeEvents, RuntimeOptions, RuntimeStatus, StoreStatus, WorkerStatus } from './runtime.ts';
 import { checkedWorld, checkListener, checkRuntimeOptions } from './runtime-options.ts';
 import type { LogRecord, MinuteRecord, TickRecord } from './store/contracts.ts';
@@ -131,6 +131,7 @@ class Engine implements Runtime {
       parkLeadMs: parking.leadMs,
       world: options.world === undefined ? null : checkedWorld(options.world),
       // One node owns all of its workers for as long as it runs.
+      durableWindowMs: Math.min(DURABLE_WINDOW_MS, options.placement?.leaseMs ?? DURABLE_WINDOW_MS),
       mayAct: () => stores.placement === null || stores.placement.leftMs > ACT_MS_MIN,
       onTick: (record) => {
         records.appendTick(record);

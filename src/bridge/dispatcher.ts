@@ -27,7 +27,7 @@ export interface DurableRequest {
   /** The parsed input as canonical JSON. */
   readonly request: string;
   /** Enters the adapter, once; resolves with the result as JSON. */
-  readonly send: (intentId: string) => Promise<string>;
+  readonly send: (intentId: string, notAfter: number) => Promise<string>;
 }
 
 /** A durable call of which nobody knows what became of it. */
@@ -96,7 +96,8 @@ export class Dispatcher {
     }
     if (capability.durable === true) {
       const [adapter = '', method = ''] = call.name.split('.');
-      const send = (intentId: string): Promise<string> => enter(capability, input.data, { ...call, intentId });
+      const send = (intentId: string, notAfter: number): Promise<string> =>
+        enter(capability, input.data, { ...call, intentId, notAfter });
       return call.durably({ adapter, method, request: canonicalJson(input.data), send });
     }
     if (capability.effect) await call.afterCommit();

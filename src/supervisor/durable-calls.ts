@@ -8,6 +8,7 @@
 import type { GuestFunction } from '../../sandbox/protocol.ts';
 import type { DurableRequest } from '../bridge/dispatcher.ts';
 import { RuntimeError, toRuntimeError } from '../core/errors.ts';
+import { CLOCK_SKEW_MS } from '../core/limits.ts';
 import type { WorkerHead } from './head.ts';
 import { IntentResolver, unknownBecause } from './intent-resolver.ts';
 import {
@@ -32,7 +33,7 @@ export interface DurableOwner {
   readonly commit: (need: CommitNeed) => Promise<void>;
 }
 
-export type DurableServices = Pick<SlotServices, 'clock' | 'log' | 'newId' | 'mayAct'> & {
+export type DurableServices = Pick<SlotServices, 'clock' | 'log' | 'newId' | 'mayAct' | 'durableWindowMs'> & {
   readonly dispatcher: Pick<SlotServices['dispatcher'], 'resolve'>;
 };
 
@@ -46,6 +47,8 @@ interface Run {
   readonly shown: ReadonlySet<string>;
 }
 
+/** Then those that are settled are forgotten. */
+const OWN_MAX = 256;
 /** What an adapter throws by which nothing was sent. */
 const NOT_SENT: ReadonlySet<string> = new Set(['BAD_ARGUMENT', 'EGRESS_DENIED']);
 
@@ -55,6 +58,8 @@ export class DurableCalls {
   /** Drawn for the first call: most workers never make one. */
   #ownerId: string | null = null;
   readonly #underWay = new Set<string>();
+  /** Made here since the worker was claimed: nobody else sends them, and this node knows when it has ended. */
+  readonly #own = new Set<string>();
   readonly resolver: IntentResolver;
   #runs = 0;
   #run: Run | null = null;
@@ -66,6 +71,7 @@ export class DurableCalls {
       clock: services.clock,
       pending: () => this.#intents.filter(isPending),
       isUnderWay: (id) => this.#underWay.has(id),
+      mayArrive: ({ id, notAfter = 0 }) => !this.#own.has(id) && services.clock.wallMs() <= notAfter + CLOCK_SKEW_MS,
       ask: (intent, limit) => services.dispatcher.resolve(owner.worker, intent, limit),
       onOutcome: (id, outcome) => this.#keep(withOutcome(this.#intents, id, outcome)),
     });
@@ -110,9 +116,10 @@ export class DurableCalls {
     this.#keep(withIntent(this.#intents, intent, run.answered ?? NO_IDS));
     const { id } = intent;
     this.#underWay.add(id);
+    this.#noteOwn(id);
     try {
-      await this.#permit(run, signal, commit, id);
-      const json = await this.#send(run, request, id);
+      const notAfter = await this.#permit(run, signal, commit, id);
+      const json = await this.#send(run, request, id, notAfter);
       this.#keep(withOutcome(this.#intents, id, { kind: 'done', json }));
       const isHeard = this.#run === run && !signal.aborted;
       // One that comes too late is stored all the same: the next tick sees it.
@@ -127,6 +134,14 @@ export class DurableCalls {
     }
   }
 
+  #noteOwn(id: string): void {
+    if (this.#own.size > OWN_MAX) {
+      const open = new Set(this.#intents.map((intent) => intent.id));
+      for (const one of this.#own) if (!open.has(one)) this.#own.delete(one);
+    }
+    this.#own.add(id);
+  }
+
   #intentOf(run: Run, { adapter, method, request }: DurableRequest): Intent {
     const { worker } = this.#owner;
     const { tick } = this.#owner.head();
@@ -134,19 +149,35 @@ export class DurableCalls {
     const call = ++run.calls;
     this.#ownerId ??= this.#s.newId();
     const id = intentId({ worker, owner: this.#ownerId, tick, fn, run: number, call, adapter, method, request });
-    return { id, adapter, method, tick, fn, at: this.#s.clock.wallMs(), request, status: 'open' };
+    const at = this.#s.clock.wallMs();
+    return { id, adapter, method, tick, fn, at, notAfter: at + this.#s.durableWindowMs, request, status: 'open' };
   }
 
-  /** Returns when it may be sent. When it may not, nothing was, and the next commit forgets it. */
-  async #permit(run: Run, signal: AbortSignal, commit: (need: CommitNeed) => Promise<void>, id: string): Promise<void> {
+  /** Returns when it may be sent, with the end of its window. When it may not, nothing was, and the next commit forgets it. */
+  async #permit(
+    run: Run,
+    signal: AbortSignal,
+    commit: (need: CommitNeed) => Promise<void>,
+    id: string,
+  ): Promise<number> {
     try {
       await commit('durable');
+      const { clock, durableWindowMs } = this.#s;
+      let notAfter = this.#intents.find((intent) => intent.id === id)?.notAfter ?? 0;
+      // A store that was away has used the window up: it begins anew, and that is stored first.
+      while (clock.wallMs() > notAfter - durableWindowMs / 2 && !signal.aborted) {
+        notAfter = clock.wallMs() + durableWindowMs;
+        const later = notAfter;
+        this.#keep(this.#intents.map((intent) => (intent.id === id ? { ...intent, notAfter: later } : intent)));
+        await commit('durable');
+      }
       if (!(await this.#s.mayAct(this.#owner.worker)))
         throw new RuntimeError(
           'FENCED',
           'This node may not act for the worker any more: its lease is over. Nothing was sent.',
         );
       if (signal.aborted) throw tooLate();
+      return notAfter;
     } catch (thrown) {
       this.#forget(run, id);
       throw thrown;
@@ -159,9 +190,9 @@ export class DurableCalls {
     this.#keep(isHeard ? withoutIntent(this.#intents, id) : withOutcome(this.#intents, id, { kind: 'absent' }));
   }
 
-  async #send(run: Run, { adapter, method, send }: DurableRequest, id: string): Promise<string> {
+  async #send(run: Run, { adapter, method, send }: DurableRequest, id: string, notAfter: number): Promise<string> {
     try {
-      return await send(id);
+      return await send(id, notAfter);
     } catch (thrown) {
       const error = toRuntimeError(thrown);
       if (NOT_SENT.has(error.code)) {

@@ -114,6 +114,7 @@ export class Calls {
       signal,
       remainingMs: session.remainingMs,
       intentId: null,
+      notAfter: null,
       name,
       argsJson,
       afterCommit: () => this.#commit(session),

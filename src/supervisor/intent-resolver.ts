@@ -14,6 +14,8 @@ export interface ResolverOptions {
   readonly pending: () => readonly Intent[];
   /** Is its call still unanswered in this node? Then "absent" means nothing. */
   readonly isUnderWay: (id: string) => boolean;
+  /** May another process still send it, or the service still act on it? Then it means nothing either. */
+  readonly mayArrive: (intent: Intent) => boolean;
   readonly ask: (intent: Intent, limit: { signal: AbortSignal; remainingMs: number }) => Promise<Outcome>;
   readonly onOutcome: (id: string, outcome: Outcome) => void;
 }
@@ -86,6 +88,7 @@ export class IntentResolver {
 
   async #askOnce(intent: Intent, life: AbortSignal): Promise<Outcome> {
     const underWay = this.#o.isUnderWay(intent.id);
+    const mayArrive = this.#o.mayArrive(intent);
     const limit = new AbortController();
     const cancel = this.#o.clock.after(RESOLVE_MS_MAX, () => limit.abort());
     const signal = AbortSignal.any([life, limit.signal]);
@@ -93,9 +96,9 @@ export class IntentResolver {
     try {
       const asked = this.#o.ask(intent, { signal, remainingMs: RESOLVE_MS_MAX }).catch(unknownBecause);
       const outcome = await Promise.race([asked, aborted(signal).then(() => late)]);
-      if (outcome.kind !== 'absent' || !underWay)
+      if (outcome.kind !== 'absent' || (!underWay && !mayArrive))
         return limit.signal.aborted && outcome.kind === 'unknown' ? late : outcome;
-      return { kind: 'unknown', reason: 'the call is still under way' };
+      return { kind: 'unknown', reason: underWay ? 'the call is still under way' : 'it may still be on its way' };
     } finally {
       cancel();
     }

@@ -17,6 +17,8 @@ export const intentSchema = z.object({
   fn: z.enum(['setup', 'tick', 'resume', 'on_error']),
   /** Unix ms, before it was sent. */
   at: z.number(),
+  /** Unix ms after which the service does not act on it. */
+  notAfter: z.number().optional(),
   /** Canonical JSON of the parsed input. */
   request: z.string(),
   status: z.enum(['open', 'done', 'absent', 'unknown']),

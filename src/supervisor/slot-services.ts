@@ -32,6 +32,8 @@ export interface SlotServices {
    * May this node act for the worker right now? Asked right before a durable call is sent, when its intent is stored: a lease
    * may have ended meanwhile.
    */
+  /** For how long after its intent a durable call may be acted on, ms. */
+  readonly durableWindowMs: number;
   readonly mayAct: (worker: string) => boolean | Promise<boolean>;
   readonly onTick: (record: TickRecord) => void;
   readonly onLog: (record: LogRecord) => void;

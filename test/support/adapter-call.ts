@@ -8,6 +8,7 @@ export function callContext(over: Partial<CallContext> = {}): CallContext {
     signal: new AbortController().signal,
     remainingMs: 10_000,
     intentId: null,
+    notAfter: null,
     ...over,
   };
 }

@@ -16,15 +16,9 @@ const ordersInput = z.strictObject({ symbol: z.string() });
 export interface ExchangeAdapterOptions {
   /** Goes on with a call whose tick has ended. */
   readonly deaf?: boolean;
-  /**
-   * An order is refused that comes so long after it was sent, ms, and none counts as absent before whatever was under way when it was
-   * first asked about is refused: a node that slept between its last look at its lease and the sending sends nothing afterwards.
-   */
-  readonly windowMs?: number;
 }
 
-export function createExchangeAdapter(url: string, { deaf = false, windowMs }: ExchangeAdapterOptions = {}): Adapter {
-  const askedAt = new Map<string, number>();
+export function createExchangeAdapter(url: string, { deaf = false }: ExchangeAdapterOptions = {}): Adapter {
   const send = (method: string, path: string, signal: AbortSignal | undefined, body?: unknown): Promise<Answer> =>
     sendTo(`${url}${path}`, method, signal, body);
   return {
@@ -35,24 +29,20 @@ export function createExchangeAdapter(url: string, { deaf = false, windowMs }: E
         durable: true,
         parameters: ['symbol', 'quantity', 'note'],
         input: orderInput,
-        async call(input: z.output<typeof orderInput>, { intentId, signal }: CallContext) {
+        async call(input: z.output<typeof orderInput>, { intentId, notAfter, signal }: CallContext) {
           if (input.quantity === 0) throw new RuntimeError('BAD_ARGUMENT', 'An order over nothing is not sent.');
-          const body = { id: intentId, symbol: input.symbol, quantity: input.quantity, ...deadline(windowMs) };
+          const body = { id: intentId, symbol: input.symbol, quantity: input.quantity, notAfter };
           const answer = await send('POST', '/orders', deaf ? undefined : signal, body);
           // 409: it had this very order before, and says what became of it. 422: refused for good.
           if ([200, 409, 422].includes(answer.status)) return answer.body;
+          if (answer.status === 410) return { error: 'the order came too late' };
           throw new RuntimeError('UPSTREAM_FAILED', `the exchange answered ${answer.status}`);
         },
         async resolve({ id }: DurableIntent, { signal }: ResolveContext): Promise<Resolution> {
           const { status, body } = await send('GET', `/orders/${id}`, signal);
           if (status === 200) return { kind: 'done', result: body };
-          // This exchange places an order at once or never.
-          if (status === 404) {
-            const first = askedAt.get(id) ?? Date.now();
-            askedAt.set(id, first);
-            if (Date.now() - first >= (windowMs ?? 0)) return { kind: 'absent' };
-            return { kind: 'unknown', reason: 'it may be on its way' };
-          }
+          // This exchange places an order at once or never, and none after its `notAfter`.
+          if (status === 404) return { kind: 'absent' };
           return { kind: 'unknown', reason: `the exchange answered ${status}` };
         },
       },
@@ -75,9 +65,6 @@ export function createExchangeAdapter(url: string, { deaf = false, windowMs }: E
     },
   };
 }
-
-const deadline = (windowMs: number | undefined): { readonly notAfter?: number } =>
-  windowMs === undefined ? {} : { notAfter: Date.now() + windowMs };
 
 interface Answer {
   readonly status: number;

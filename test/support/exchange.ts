@@ -24,7 +24,7 @@ interface Asked {
   readonly symbol: string;
   readonly quantity: number;
   /** Unix ms; refused when it comes later (Bybit's `recv_window`). */
-  readonly notAfter?: number;
+  readonly notAfter?: number | null;
 }
 
 export interface Exchange {
@@ -59,7 +59,7 @@ export async function startExchange(): Promise<Exchange> {
   let asked = 0;
 
   async function order(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { id, symbol, quantity, notAfter = Infinity } = (await bodyOf(request)) as Asked;
+    const { id, symbol, quantity, notAfter } = (await bodyOf(request)) as Asked;
     await exchange.onOrder(id);
     sent.set(id, (sent.get(id) ?? 0) + 1);
     const trouble = exchange.troubles.shift() ?? 'none';
@@ -68,7 +68,7 @@ export async function startExchange(): Promise<Exchange> {
     const before = placed.get(id);
     if (before !== undefined) return answer(response, 409, before);
     // What was sent and came late: whoever asked about it meanwhile was told that it is not there.
-    if (Date.now() > notAfter) return answer(response, 410, {});
+    if (Date.now() > (notAfter ?? Number.POSITIVE_INFINITY)) return answer(response, 410, {});
     if (quantity < 0) return answer(response, 422, { error: 'a quantity is positive' });
     const result = { orderId: placed.size + 1, symbol, quantity };
     placed.set(id, result);

@@ -51,6 +51,7 @@ export function createRegistry(options: RegistryOptions): RegistryUnderTest {
       parkLeadMs: 5_000,
       world: null,
       mayAct: () => true,
+      durableWindowMs: 10_000,
       onTick: (record) => ticks.push(record),
       onLog: (record) => logs.push(record),
       onState: (event) => states.push(event),

@@ -24,6 +24,7 @@ function open({ mayAct = () => true, resolve = never, intents = [] }: Setup = {}
       clock,
       log: (_level, message) => events.push(`log ${message.split('\n')[0]}`),
       newId: () => `owner${++ids}`,
+      durableWindowMs: 10_000,
       mayAct: () => {
         events.push('mayAct');
         return mayAct();
@@ -64,6 +65,27 @@ const PENDING: Intent = {
 const pending = (count: number): Intent[] => Array.from({ length: count }, (_, i) => ({ ...PENDING, id: `i${i}` }));
 
 describe('a durable call', () => {
+  test('is told until when it may be acted on, and that is stored before', async () => {
+    const { calls, head, clock } = open();
+    calls.begin('tick');
+    const stored: (number | undefined)[] = [];
+    const commit = async () => {
+      stored.push(head.intents[0]?.notAfter);
+      // A store that is away for long, the first time.
+      if (stored.length === 1) await clock.advanceAsync(60_000);
+    };
+    const sent: number[] = [];
+    const send = async (_id: string, notAfter: number) => {
+      sent.push(notAfter);
+      return '{}';
+    };
+    const from = clock.wallMs();
+    const signal = new AbortController().signal;
+    await calls.perform({ adapter: 'exchange', method: 'place', request: '{}', send }, signal, commit);
+    expect(stored.slice(0, 2)).toEqual([from + 10_000, from + 70_000]);
+    expect(sent).toEqual([from + 70_000]);
+  });
+
   test('is stored, allowed, sent, and its outcome is stored, in this order; it goes with the run that heard it', async () => {
     const { calls, head, events, place } = open();
     calls.begin('tick');
@@ -286,5 +308,20 @@ describe('finding out what became of one', () => {
     await clock.advanceAsync(1_000);
     expect(head.intents[0]).toMatchObject({ status: 'absent' });
     calls.resolver.rest();
+  });
+
+  test('does not believe "absent" of another process\'s call before its window is over', async () => {
+    const resolve = async () => ({ kind: 'absent' }) as const;
+    const clock = new FakeClock();
+    const notAfter = clock.wallMs() + 10_000;
+    const opened = open({ intents: [{ ...PENDING, notAfter }], resolve });
+    opened.calls.resolver.wake();
+    await opened.calls.resolver.ready();
+    expect(opened.head.intents[0]).toMatchObject({ status: 'unknown', reason: 'it may still be on its way' });
+    await opened.clock.advanceAsync(10_000);
+    expect(opened.head.intents[0]).toMatchObject({ status: 'unknown' });
+    await opened.clock.advanceAsync(16_000);
+    expect(opened.head.intents[0]).toMatchObject({ status: 'absent' });
+    opened.calls.resolver.rest();
   });
 });

@@ -25,7 +25,6 @@ import { Failpoints } from './failpoints.ts';
 import { plant } from './plants.ts';
 import { harnessWorkers } from './workers.ts';
 
-const ORDER_WINDOW_MS = 500;
 const VALUE_CHARS_MAX = 1_000;
 const CUT_CHARS = 40;
 const DEPLOY_PAUSE_MS = 100;
@@ -100,7 +99,7 @@ if (armed !== '') failpoints.arm(armed);
 around(LeasedStateStore, 'claim', (call, [worker]) => observed(call(worker), worker));
 around(EmbeddedStateStore, 'claim', (call, [worker]) => observed(call(worker), worker));
 
-const exchange = createExchangeAdapter(config.exchangeUrl, { windowMs: ORDER_WINDOW_MS });
+const exchange = createExchangeAdapter(config.exchangeUrl);
 const adapter = failpoints.around(exchange, (worker, id, symbol) => {
   const epoch = epochOf(worker);
   teller.tell({ kind: 'order', worker, epoch, id, symbol });
