@@ -207,10 +207,10 @@ describe('runtime state without a node', () => {
     );
     // One that cannot be read hides no other.
     await ok('import', 'bad', '--file', 'in.json', '--yes');
-    await redis.hset(`${prefix}:w:default/bad`, { r: 'nonsense' });
+    await redis.hset(`${prefix}:default:w:default/bad`, { r: 'nonsense' });
     expect(await ok('list')).toMatch(/bad +stopped +The state of worker .* is damaged.*\njs +stopped +0 +1 +2 +\d+$/);
     await ok('resolve', 'bad', '--take', 'postgres');
-    await redis.hset(`${prefix}:w:default/js`, { e: '400', w: '400', r: '9', '=count': '600', s: '' });
+    await redis.hset(`${prefix}:default:w:default/js`, { e: '400', w: '400', r: '9', '=count': '600', s: '' });
     expect(await state('set', 'js', 'x', '1')).toMatchObject({
       code: 4,
       output: expect.stringContaining('runtime state resolve'),

@@ -52,7 +52,7 @@ async function openPlace() {
       { create: true },
     ),
   );
-  const hash = `${prefix}:w:${id('w')}`;
+  const hash = `${prefix}:default:w:${id('w')}`;
   return { options, redis, hash, sql, withNode };
 }
 
