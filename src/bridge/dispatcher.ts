@@ -38,6 +38,7 @@ export interface PendingRequest {
   readonly request: string;
   readonly tick: number;
   readonly at: number;
+  readonly notAfter?: number | undefined;
 }
 
 /** The same as {@link Resolution}, with the result as JSON. */
@@ -108,7 +109,7 @@ export class Dispatcher {
   /** What became of a durable call. Rejects with what the adapter throws, which says nothing about it. */
   async resolve(
     worker: string,
-    { adapter, method, id, request, tick, at }: PendingRequest,
+    { adapter, method, id, request, tick, at, notAfter = at }: PendingRequest,
     limit: { readonly signal: AbortSignal; readonly remainingMs: number },
   ): Promise<ResolvedRequest> {
     const capability = this.#table.get(`${adapter}.${method}`);
@@ -119,7 +120,7 @@ export class Dispatcher {
           ? `ctx.${adapter} has no durable ${method} any more`
           : notConnectedMessage(adapter),
       };
-    const intent = { id, method, request: JSON.parse(request) as unknown, tick, at };
+    const intent = { id, method, request: JSON.parse(request) as unknown, tick, at, notAfter };
     const { signal, remainingMs } = limit;
     const resolution = (await capability.resolve(intent, { worker, signal, remainingMs })) as Resolution | undefined;
     switch (resolution?.kind) {

@@ -106,7 +106,15 @@ async function stopUnconfigured(runtime: Runtime, workers: readonly Configured[]
   const others = runtime.status().workers.filter((status) => !configured.has(idOf(status)));
   for (const status of others) {
     const id = idOf(status);
-    if (isWanted(status)) await runtime.stopWorker(id);
+    try {
+      if (isWanted(status)) await runtime.stopWorker(id);
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error;
+      const problem = `is no longer in the configuration, and could not be stopped: ${error.message}`;
+      const data = { worker: id, code: error.code };
+      reporter.tell({ kind: 'error', who: workerLabel(id), text: problem, problem: true, data });
+      continue;
+    }
     const text = 'is no longer in the configuration: it is stopped, its state is kept';
     reporter.tell({ kind: 'worker', who: workerLabel(id), text, data: { worker: id } });
   }

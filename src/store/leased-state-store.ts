@@ -19,13 +19,16 @@ export class LeasedStateStore implements StateStore {
   readonly #inner: StateStore;
   /** Why nothing may be done now; null while it may. */
   readonly #obstacle: () => string | null;
+  /** The lease is another node's, for good. */
+  readonly #isLost: () => boolean;
   /** Only where the store has several copies. */
   readonly copies?: (worker: WorkerId) => Promise<StoredCopies>;
   readonly resolve?: (worker: WorkerId, choice: Choice) => Promise<Claimed>;
 
-  constructor(inner: StateStore, obstacle: () => string | null) {
+  constructor(inner: StateStore, obstacle: () => string | null, isLost: () => boolean) {
     this.#inner = inner;
     this.#obstacle = obstacle;
+    this.#isLost = isLost;
     if (inner.copies !== undefined) this.copies = inner.copies.bind(inner);
     const resolve = inner.resolve?.bind(inner);
     if (resolve !== undefined) this.resolve = (worker, choice) => this.#guarded(() => resolve(worker, choice));
@@ -72,6 +75,6 @@ export class LeasedStateStore implements StateStore {
 
   #check(): void {
     const obstacle = this.#obstacle();
-    if (obstacle !== null) throw new RuntimeError('STORE_UNAVAILABLE', obstacle);
+    if (obstacle !== null) throw new RuntimeError(this.#isLost() ? 'FENCED' : 'STORE_UNAVAILABLE', obstacle);
   }
 }

@@ -109,7 +109,7 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
       if (held === 'held') heldConnection = client?.connection ?? null;
       return obstacleOf(held, mayGoOn);
     };
-    const state = new LeasedStateStore(inner, obstacle);
+    const state = new LeasedStateStore(inner, obstacle, () => lease.placement.state === 'lost');
     cleanup.push('the state store', () => state.close());
     const kind = client === null ? 'postgres' : 'redis+postgres';
     const close = (): Promise<void> => cleanup.closeAll();

@@ -311,7 +311,7 @@ export class Ledger {
         this.#onBack();
         if (stored?.epoch !== this.epoch || stored.revision !== this.#revision) return this.#giveUp(why);
         this.#repair = null;
-        this.#send(repair.commit, 0);
+        this.#later(attempt, () => this.#send(repair.commit, 0));
       },
       (error: unknown) => this.#onAway(error, attempt, () => this.#lookAgain(repair, why, attempt + 1)),
     );

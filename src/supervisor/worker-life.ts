@@ -299,8 +299,10 @@ export class WorkerLife {
     error?: GuestError,
   ): Promise<RunResult> {
     const { compiled, durable } = this.#self;
-    durable.begin(fn);
-    const order = () => runOrder(this.#self, fn, timeoutMs, times, error);
+    const order = () => {
+      durable.begin(fn);
+      return runOrder(this.#self, fn, timeoutMs, times, error);
+    };
     const result = await runWhenAllowed(this.#self, session, order);
     durable.end(result.outcome);
     if (result.error === null) return result;

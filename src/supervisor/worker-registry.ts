@@ -2,7 +2,7 @@
  * Which workers this node has, and the orders that people and platforms give about them. Orders about one worker are carried
  * out one after the other.
  */
-import { RuntimeError } from '../core/errors.ts';
+import { RuntimeError, toRuntimeError } from '../core/errors.ts';
 import { STATE_LIMITS } from '../core/limits.ts';
 import type { RuntimeEvents, WorkerOptions, WorkerPatch, WorkerStatus } from '../runtime.ts';
 import type { Claimed, RecordStore, StateStore, StoredWorker, WorkerId } from '../store/contracts.ts';
@@ -10,7 +10,7 @@ import { compileWorker } from '../workers/compile.ts';
 import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
 import { checkOptions, resolveSettings, resolveWorker } from '../workers/resolve.ts';
 import { claimPatiently } from './claim.ts';
-import { parseHead, type WorkerHead } from './head.ts';
+import { NEW_HEAD, parseHead, type WorkerHead } from './head.ts';
 import { Ledger } from './ledger.ts';
 import type { SlotServices } from './slot-services.ts';
 import { StateOrders } from './state-orders.ts';
@@ -81,7 +81,16 @@ export class WorkerRegistry {
   }
 
   async restore(): Promise<void> {
-    for (const stored of await this.#o.store.list()) this.#dormant.set(stored.worker, headOf(stored));
+    for (const stored of await this.#o.store.list()) {
+      try {
+        this.#dormant.set(stored.worker, headOf(stored));
+      } catch (thrown) {
+        // One that cannot be read keeps no other from running; whoever deploys it is told the same.
+        const { code, message } = toRuntimeError(thrown);
+        this.#o.services.log('error', message, { worker: stored.worker, code });
+        this.#dormant.set(stored.worker, { ...NEW_HEAD, actual: 'invalid', reason: message });
+      }
+    }
   }
 
   deploy(options: WorkerOptions): Promise<WorkerStatus> {

@@ -79,7 +79,14 @@ export function describeAdapter(name: string, methods: readonly string[], exampl
         if (capability.durable !== true) return expect(capability).not.toHaveProperty('resolve');
         expect(capability.effect).toBe(true);
         const request = capability.input.parse(input);
-        const intentOf = (id: string) => ({ id, method, request, tick: 1, at: Date.now() });
+        const intentOf = (id: string) => ({
+          id,
+          method,
+          request,
+          tick: 1,
+          at: Date.now(),
+          notAfter: Date.now() + 10_000,
+        });
         const context = { worker: 'default/tester', signal: new AbortController().signal, remainingMs: 10_000 };
         const [sent, never] = ['5'.repeat(32), '7'.repeat(32)];
         const result = await capability.call(request as never, callContext({ intentId: sent }));

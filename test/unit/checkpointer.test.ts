@@ -16,11 +16,11 @@ function stage(charactersMax = 1_000) {
   const clock = new FakeClock();
   const steps: Advance[] = [];
   const said: string[] = [];
-  let answer: () => Promise<CommitResult> = async () => OK;
+  let answer: (step: Advance) => Promise<CommitResult> = async () => OK;
   const durable: Pick<PostgresStateStore, 'advance'> = {
     advance(step) {
       steps.push(step);
-      return answer();
+      return answer(step);
     },
   };
   const checkpoints = new Checkpointer({
@@ -36,7 +36,7 @@ function stage(charactersMax = 1_000) {
     of.note(plainCommit(of.worker, of.latest.revision, [{ key, json }]), clock.monoMs());
     checkpoints.note(of);
   };
-  const postgres = (next: () => Promise<CommitResult>): void => {
+  const postgres = (next: (step: Advance) => Promise<CommitResult>): void => {
     answer = next;
   };
   return { clock, steps, said, checkpoints, track, commit, postgres };
@@ -113,7 +113,23 @@ describe('checkpoints', () => {
     expect(checkpoints.full).toBe(false);
   });
 
-  test('are tried again by one worker with growing pauses while Postgres is away, as the same step, and the lag is told', async () => {
+  test('of one worker that Postgres never takes do not keep the others from theirs, nor count as an outage', async () => {
+    const { clock, steps, checkpoints, track, commit, postgres } = stage();
+    const [stuck, other] = [track('stuck'), track('other')];
+    postgres((step) => (step.worker === 'stuck' ? Promise.reject(AWAY) : Promise.resolve(OK)));
+    commit(stuck);
+    for (let second = 0; second < 120; second++) {
+      commit(other);
+      await clock.advanceAsync(1_000);
+    }
+    expect(steps.filter(({ worker }) => worker === 'other').length).toBeGreaterThan(8);
+    expect(other.latest.revision - other.synced).toBeLessThan(25n);
+    expect(stuck.synced).toBe(0n);
+    expect(checkpoints.awayMs).toBeLessThan(20_000);
+    expect(checkpoints.behindMs).toBeGreaterThan(100_000);
+  });
+
+  test('are tried again by one worker after the other with growing pauses while Postgres is away, as the same steps, and the lag is told', async () => {
     const { clock, steps, said, checkpoints, track, commit, postgres } = stage();
     const [a, b] = [track('a'), track('b')];
     postgres(() => Promise.reject(AWAY));
@@ -125,10 +141,10 @@ describe('checkpoints', () => {
     // 5 s are the longest pause by the look of the clock every half second.
     await clock.advanceAsync(30_000);
     const probes = steps.slice(2);
-    expect(new Set(workersOf(probes))).toEqual(new Set(['a']));
+    expect(new Set(workersOf(probes))).toEqual(new Set(['a', 'b']));
     expect(probes.length).toBeGreaterThanOrEqual(6);
     expect(probes.length).toBeLessThanOrEqual(10);
-    expect(probes.every((step) => step === steps[0])).toBe(true);
+    expect(probes.every((step) => step === steps[0] || step === steps[1])).toBe(true);
     expect(said).toEqual([`warn: a checkpoint failed and is tried again: ${AWAY.message}`]);
     postgres(async () => OK);
     await clock.advanceAsync(11_000);

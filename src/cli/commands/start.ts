@@ -85,7 +85,7 @@ class Session {
     // After a signal, what had begun may fail because it is being ended.
     begin.catch(() => {});
     try {
-      await Promise.race([begin, this.#end.first]);
+      await Promise.race([begin, this.#end.first, this.#lost.promise]);
       const signal = await Promise.race([this.#end.first, this.#lost.promise]);
       if (signal === 'lost') return this.#endLost();
       this.#reporter.tell({ kind: 'stop', who: 'runtime', text: `${signal}: stopping; once more ends at once` });
@@ -124,7 +124,7 @@ class Session {
     // After the data folder is locked: of a second start, that is what must be told, not a port that the first one's sidecar has.
     await this.#sidecars.start(this.#config.sidecars, this.#abort.signal);
     if (this.#end.requested) return;
-    const ending = () => this.#end.requested;
+    const ending = () => this.#end.requested || this.#abort.signal.aborted;
     const counts = await deployAll(runtime, this.#config.workers, this.#reporter, {
       restartFailed: this.#restartFailed,
       ending,

@@ -11,6 +11,7 @@ import type { PostgresPool } from './postgres-pool.ts';
 
 /** What a claim shows of the node's lease. */
 export interface LeaseGuard {
+  readonly state: LeaseState;
   /** Group, epoch and holder of the lease that must be held. */
   proof(): readonly [group: string, epoch: bigint, holder: string];
 }
@@ -70,6 +71,8 @@ export class PostgresLease implements Placement, LeaseGuard {
 
   watch(listener: (state: LeaseState, reason: string) => void): void {
     this.#listener = listener;
+    // What changed since the lease was taken.
+    if (this.#told !== 'held') listener(this.#told, reasonFor(this.#told, this.#unreachable));
   }
 
   async acquire(signal: AbortSignal, onWait: (owner: NodeInfo | null) => void): Promise<void> {

@@ -57,8 +57,8 @@ export class PostgresPool {
   async check(): Promise<void> {
     try {
       const { rows } = await this.#use((client) =>
-        client.query<{ version: string; readonly: string }>(
-          `SELECT current_setting('server_version_num') AS version, current_setting('transaction_read_only') AS readonly`,
+        client.query<{ version: string; readonly: string; encoding: string }>(
+          `SELECT current_setting('server_version_num') AS version, current_setting('server_encoding') AS encoding, current_setting('transaction_read_only') AS readonly`,
         ),
       );
       const version = Number(rows[0]?.version);
@@ -66,6 +66,11 @@ export class PostgresPool {
         throw new RuntimeError(
           'STORE_UNUSABLE',
           `Postgres at ${this.where} is version ${Math.floor(version / 10_000)}; this release needs ${VERSION_MIN / 10_000} or newer.`,
+        );
+      if (rows[0]?.encoding !== 'UTF8')
+        throw new RuntimeError(
+          'STORE_UNUSABLE',
+          `The database at ${this.where} has the encoding ${rows[0]?.encoding}, which cannot hold every text. Make one with ENCODING 'UTF8'.`,
         );
       if (rows[0]?.readonly === 'on')
         throw new RuntimeError(

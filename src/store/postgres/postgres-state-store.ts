@@ -112,7 +112,7 @@ export class PostgresStateStore implements StateStore {
       worker,
       epoch: BigInt(epoch),
       revision: BigInt(revision),
-      head: head === null ? null : fromColumn(head),
+      head: head === null || head === '' ? null : fromColumn(head),
     }));
   }
 
@@ -135,7 +135,7 @@ export class PostgresStateStore implements StateStore {
          SELECT FROM "${schema}".leases
           WHERE node_group = $2 AND epoch = $3 AND holder = $4 AND expires_at > clock_timestamp()))
        INSERT INTO "${schema}".workers AS w (node_group, worker, epoch, written_epoch, revision)
-       SELECT $2, given, gone.epoch + 1, gone.epoch + 1, 0 FROM unnest($1::text[]) given, gone, mine ORDER BY given
+       SELECT $2, given, gone.epoch + 1, gone.epoch + 1, 0 FROM unnest($1::text[]) given, gone, mine ORDER BY given COLLATE "C"
        ON CONFLICT (node_group, worker) DO UPDATE SET epoch = w.epoch + 1
        RETURNING w.worker, w.epoch`,
       [workers, ...(this.#lease?.proof() ?? [this.#group, null, null])],
@@ -145,9 +145,17 @@ export class PostgresStateStore implements StateStore {
     return workers.map((worker, index) => {
       const epoch = epochs.get(worker);
       const copy = stored[index];
-      if (epoch === undefined || copy === undefined || copy === null || copy.epoch !== epoch) return notOurs(worker);
+      if (epoch === undefined || copy === undefined || copy === null || copy.epoch !== epoch)
+        return this.#notOurs(worker);
       return copy;
     });
+  }
+
+  /** A lease that ran out on the way is renewed or lost: which, is known soon. */
+  #notOurs(worker: WorkerId): RuntimeError {
+    const over = this.#lease === null || this.#lease.state === 'lost';
+    if (over) return new RuntimeError('FENCED', `Worker ${worker} belongs to another node: this one holds no lease.`);
+    return new RuntimeError('STORE_UNAVAILABLE', `worker ${worker} could not be claimed: the lease had run out`);
   }
 
   async #readAll(workers: readonly WorkerId[]): Promise<(StoredCopy | null)[]> {
@@ -232,7 +240,3 @@ function toCopy(row: Row): StoredCopy {
 }
 
 const orNull = (text: string | null): string | null => (text === '' ? null : text);
-
-function notOurs(worker: WorkerId): RuntimeError {
-  return new RuntimeError('FENCED', `Worker ${worker} belongs to another node: this one holds no lease.`);
-}

@@ -25,6 +25,7 @@ export class RedisClient {
   /** Without user and password. */
   readonly where: string;
   readonly #client: Redis | Cluster;
+  readonly #isSingle: boolean;
   #state: 'opening' | 'open' | 'closed' = 'opening';
   #breaks = 0;
   #lastError: string | null = null;
@@ -32,6 +33,7 @@ export class RedisClient {
   private constructor(address: RedisAddress, settings: ConnectOptions, log: RedisLog) {
     this.prefix = settings.prefix;
     this.where = address.shown;
+    this.#isSingle = address.kind === 'single';
     this.#client = createClient(address, settings.tls);
     let told = '';
     this.#client.on('error', (error: Error) => {
@@ -51,11 +53,11 @@ export class RedisClient {
   }
 
   /**
-   * The same number for as long as the one connection lasts: no server that was put back or replaced has come between. Of a cluster, which
-   * has many, nobody can say that: null.
+   * The same number for as long as the one connection lasts: no server that was put back or replaced has come between. Of a cluster, and
+   * behind sentinels, others may write to another server meanwhile: null.
    */
   get connection(): number | null {
-    return this.#client instanceof Cluster ? null : this.#breaks;
+    return this.#isSingle ? this.#breaks : null;
   }
 
   /** Connects. @throws RuntimeError CONFIG_INVALID, STORE_UNAVAILABLE, STORE_UNUSABLE */

@@ -34,6 +34,7 @@ export class Checkpointer {
   #failures = 0;
   #retryAt = 0;
   #reason: string | null = null;
+  #awaySince: number | null = null;
 
   constructor(options: CheckpointerOptions) {
     this.#o = options;
@@ -50,10 +51,17 @@ export class Checkpointer {
     if (this.#behind.get(track.worker) === track) this.#behind.delete(track.worker);
   }
 
-  /** Ms since Postgres has all of it; 0 where it has. */
+  /** Ms since Postgres answered to anything at all, while it does not; 0 while it does. */
+  get awayMs(): number {
+    return this.#awaySince === null ? 0 : this.#o.clock.monoMs() - this.#awaySince;
+  }
+
+  /** Of who is longest behind, ms. */
   get behindMs(): number {
-    const [oldest] = this.#behind.values();
-    return oldest === undefined || oldest.behindSince === null ? 0 : this.#o.clock.monoMs() - oldest.behindSince;
+    const now = this.#o.clock.monoMs();
+    let since = now;
+    for (const { behindSince } of this.#behind.values()) since = Math.min(since, behindSince ?? now);
+    return now - since;
   }
 
   /** There is as much to write as may wait. */
@@ -113,6 +121,11 @@ export class Checkpointer {
     try {
       result = await this.#o.durable.advance(step, true);
     } catch (thrown) {
+      // One whose own step is the trouble must not keep the others from theirs.
+      if (this.#behind.get(track.worker) === track) {
+        this.#behind.delete(track.worker);
+        this.#behind.set(track.worker, track);
+      }
       this.#onFailure(thrown);
       throw thrown;
     }
@@ -146,6 +159,7 @@ export class Checkpointer {
     if (this.#reason !== null) this.#o.log('info', 'Postgres answers again; checkpoints go on');
     this.#failures = 0;
     this.#reason = null;
+    this.#awaySince = null;
     this.#retryAt = 0;
   }
 
@@ -153,6 +167,7 @@ export class Checkpointer {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     if (this.#reason === null) this.#o.log('warn', `a checkpoint failed and is tried again: ${reason}`);
     this.#reason = reason;
+    this.#awaySince ??= this.#o.clock.monoMs();
     const pause = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)] ?? 0;
     this.#failures += 1;
     this.#retryAt = this.#o.clock.monoMs() + pause;

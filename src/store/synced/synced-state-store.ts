@@ -118,9 +118,10 @@ export class SyncedStateStore implements StateStore {
   }
 
   resolve(worker: WorkerId, choice: Choice): Promise<Claimed> {
-    return this.#alone(worker, () => {
+    return this.#alone(worker, async () => {
+      const resolved = await resolveCopies(this.#o, worker, choice);
       this.#drop(worker);
-      return resolveCopies(this.#o, worker, choice);
+      return resolved;
     });
   }
 
@@ -156,17 +157,28 @@ export class SyncedStateStore implements StateStore {
 
   async #commit(commit: Commit): Promise<CommitResult> {
     const track = this.#tracks.get(commit.worker);
-    if (track?.epoch === commit.epoch && track.refused !== null) return track.refused;
-    const behindMs = this.#checkpoints.behindMs;
+    // Nothing here would bring Postgres up to it.
+    if (track === undefined) return this.#unclaimed(commit);
+    if (track.epoch === commit.epoch && track.refused !== null) return track.refused;
+    const own = track.behindSince === null ? 0 : this.#o.clock.monoMs() - track.behindSince;
+    const behindMs = Math.max(own, this.#checkpoints.awayMs);
     if (behindMs > this.#o.unsyncedMs) throw behindTooLong(behindMs, this.#o.unsyncedMs);
     if (this.#checkpoints.full) throw unavailable('as much as may waits for Postgres');
     const result = await this.#o.hot.commit(commit);
     if (result.kind !== 'ok') return result;
     // A claim meanwhile: it has read what was just written, and what comes next of this owner is refused.
-    if (track === undefined || track !== this.#tracks.get(commit.worker) || track.epoch !== commit.epoch) return result;
+    if (track !== this.#tracks.get(commit.worker) || track.epoch !== commit.epoch) return result;
     track.note(commit, this.#o.clock.monoMs());
     if (track.behindSince !== null) this.#checkpoints.note(track);
     return this.#o.ack === 'postgres' || commit.durable === true ? this.#checkpoints.sync(track) : result;
+  }
+
+  /** A commit of who has not claimed the worker here says what is stored, and is never accepted. */
+  async #unclaimed({ worker, epoch }: Commit): Promise<CommitResult> {
+    const stored = await this.#o.durable.read(worker);
+    if (stored !== null && stored.epoch !== epoch) return { kind: 'fenced', epoch: stored.epoch };
+    if (stored === null) return { kind: 'stale', revision: 0n };
+    throw unavailable(`worker ${worker} was not claimed here`);
   }
 
   async #replace(replacement: Replacement): Promise<CommitResult> {
@@ -181,6 +193,10 @@ export class SyncedStateStore implements StateStore {
 
   async #claim(worker: WorkerId): Promise<StoredCopy> {
     const { hot, durable } = this.#o;
+    const before = this.#tracks.get(worker);
+    // What Postgres lacks is known here only, if Redis has lost it; after the claim it would be refused.
+    if (before !== undefined && before.refused === null && before.behindSince !== null)
+      await this.#checkpoints.sync(before).catch(() => undefined);
     const postgres = await durable.claim(worker);
     const { epoch } = postgres;
     const redis = await hot.raise(worker, epoch);
@@ -225,6 +241,8 @@ export class SyncedStateStore implements StateStore {
       return compareVersions(redis, postgres) > 0 ? redis : postgres;
     }
     const { latest, epoch } = track;
+    if (track.refused !== null && redis !== null && redis.epoch === epoch && isIntact(redis))
+      return this.#heal(worker, redis);
     if (redis !== null && redis.epoch === epoch && redis.revision >= latest.revision && isIntact(redis)) return redis;
     if (redis !== null && redis.epoch > epoch) return redis;
     // Redis was emptied, put back or damaged. What it had acknowledged is here and in Postgres.
@@ -235,6 +253,23 @@ export class SyncedStateStore implements StateStore {
     this.#tellRepair(worker, 'Redis', redis, redis !== null && !isIntact(redis));
     const repaired = await hot.repair(worker, postgres);
     return repaired.kind === 'ok' ? postgres : this.#o.hot.read(worker);
+  }
+
+  /** Postgres was put back, and Redis has what was acknowledged: it is written there again, as it is. */
+  async #heal(worker: WorkerId, redis: StoredCopy): Promise<StoredCopy> {
+    const { durable, log } = this.#o;
+    const postgres = await durable.read(worker);
+    const { epoch, revision, commitId, head, checksum, entries } = redis;
+    if (postgres !== null && postgres.epoch > epoch) return postgres;
+    const whole = { worker, epoch, revision, commitId: commitId ?? '', head: head ?? '', entries };
+    const healed =
+      postgres?.epoch === epoch
+        ? await this.#bringUp(worker, postgres, redis)
+        : await durable.replace(checksum === undefined ? whole : { ...whole, checksum });
+    if (healed.kind !== 'ok') return redis;
+    log('warn', `the copy of worker ${worker} in Postgres was put back, and was written again`, { worker });
+    this.#track(worker, epoch, versionOf(redis));
+    return redis;
   }
 
   /** Only what differs is written. */
