@@ -184,8 +184,8 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
 function placeOf(url: string): string {
   try {
     const { hostname, port, pathname } = new URL(url);
-    // What follows a / in a password that is not written as %2F would be shown.
-    if (/[/@]/.test(pathname.slice(1))) throw new Error('no name of a database');
+    // What follows a / or # in a password that is not written as %2F or %23 would be shown.
+    if (/[/@]/.test(pathname.slice(1)) || /#|\?[^@]*@/.test(url)) throw new Error('no name of a database');
     return `${hostname === '' ? 'localhost' : hostname}:${port === '' ? '5432' : port}${pathname}`;
   } catch {
     throw new RuntimeError(

@@ -35,6 +35,7 @@ const WEIGHT_MAX = 256 * MiB;
 /** A load, whose size is not known before. */
 const LOAD_WEIGHT = 16 * 1_024;
 const STATE_FIELD = '=';
+const NUMBER = /^\d{1,19}$/;
 
 export class RedisStateStore implements StateStore {
   readonly #client: RedisClient;
@@ -75,7 +76,7 @@ export class RedisStateStore implements StateStore {
       else written.push(STATE_FIELD + key, json);
     const version = [String(epoch), String(base), String(revision), commitId, checksum, head];
     const args = [...version, written.length, ...written, ...deleted];
-    return toResult(await this.#submit(COMMIT, worker, args, commit.urgent === true));
+    return toResult(worker, await this.#submit(COMMIT, worker, args, commit.urgent === true));
   }
 
   async replace(replacement: Replacement): Promise<CommitResult> {
@@ -102,7 +103,10 @@ export class RedisStateStore implements StateStore {
   /** Fences every owner below `epoch`. Null: no such worker, and none was made. */
   async raise(worker: WorkerId, epoch: bigint): Promise<StoredCopy | NewerFence | null> {
     const reply = await this.#submit(RAISE, worker, [String(epoch)], true);
-    if (Array.isArray(reply) && reply[0] === 'newer') return { newerEpoch: BigInt(String(reply[1])) };
+    if (Array.isArray(reply) && reply[0] === 'newer') {
+      if (!NUMBER.test(String(reply[1]))) throw damaged(worker);
+      return { newerEpoch: BigInt(String(reply[1])) };
+    }
     return toCopy(worker, reply);
   }
 
@@ -111,12 +115,12 @@ export class RedisStateStore implements StateStore {
   }
 
   async remove(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
-    return toResult(await this.#submit(REMOVE, worker, [String(epoch), 'keep'], true));
+    return toResult(worker, await this.#submit(REMOVE, worker, [String(epoch), 'keep'], true));
   }
 
   /** A removal that leaves nothing, not even a fence: Postgres has one. */
   async forget(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
-    return toResult(await this.#submit(REMOVE, worker, [String(epoch), ''], true));
+    return toResult(worker, await this.#submit(REMOVE, worker, [String(epoch), ''], true));
   }
 
   async list(): Promise<readonly StoredWorker[]> {
@@ -137,7 +141,7 @@ export class RedisStateStore implements StateStore {
   async #overwrite(worker: WorkerId, args: Call['args']): Promise<CommitResult> {
     this.#overwrites += 1;
     try {
-      return toResult(await this.#submit(OVERWRITE, worker, args, true));
+      return toResult(worker, await this.#submit(OVERWRITE, worker, args, true));
     } catch (thrown) {
       this.#isCertain = false;
       throw thrown;
@@ -171,9 +175,11 @@ function pairs(entries: Claimed['entries']): string[] {
   return [...new Map(entries)].flatMap(([key, json]) => [STATE_FIELD + key, json]);
 }
 
-function toResult(reply: unknown): CommitResult {
+/** @throws RuntimeError STATE_CORRUPT */
+function toResult(worker: WorkerId, reply: unknown): CommitResult {
   if (reply === 1) return COMMITTED;
   const [kind, number] = reply as [string, string];
+  if (!NUMBER.test(number)) throw damaged(worker);
   return kind === 'fenced' ? { kind, epoch: BigInt(number) } : { kind: 'stale', revision: BigInt(number) };
 }
 
@@ -189,7 +195,7 @@ function toCopy(worker: WorkerId, reply: unknown): StoredCopy | null {
   }
   const [epoch, writtenEpoch, revision] = ['e', 'w', 'r'].map((field) => fields.get(field) ?? '');
   if (revision === '' && entries.length === 0) return null;
-  if (![epoch, writtenEpoch, revision].every((number) => number !== undefined && /^\d{1,19}$/.test(number)))
+  if (![epoch, writtenEpoch, revision].every((number) => number !== undefined && NUMBER.test(number)))
     throw damaged(worker);
   const checksum = fields.get('s') ?? '';
   return {
