@@ -1,5 +1,5 @@
 /** A run begins only while this node may run the worker. What keeps it from that is nobody's error, and ends by itself or with the node. */
-import type { RunOrder, RunResult, Session } from './session.ts';
+import { NOT_RUN, type RunOrder, type RunResult, type Session } from './session.ts';
 import type { WorkerSelf } from './worker-self.ts';
 
 const LOOK_MS = 100;
@@ -17,13 +17,3 @@ export async function runWhenAllowed(self: WorkerSelf, session: Session, order: 
   }
   return session.run(order());
 }
-
-const NOT_RUN: RunResult = {
-  outcome: 'cancelled',
-  error: null,
-  waitedMs: 0,
-  durationMs: 0,
-  cpuMs: 0,
-  intact: false,
-  loss: null,
-};

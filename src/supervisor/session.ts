@@ -343,7 +343,8 @@ const GIVEN_UP: CellLoss = {
   killed: false,
 };
 
-const NOT_RUN: RunResult = {
+/** Of a run that never began. */
+export const NOT_RUN: RunResult = {
   outcome: 'cancelled',
   error: null,
   waitedMs: 0,

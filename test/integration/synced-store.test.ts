@@ -39,17 +39,22 @@ async function stage() {
   const client = await RedisClient.open({ url, prefix }, silent);
   const redis = new Redis(url);
   const said: string[] = [];
-  const open = (checkpointMs = 60_000) =>
-    new SyncedStateStore({
+  const opened: SyncedStateStore[] = [];
+  const open = () => {
+    const store = new SyncedStateStore({
       hot: new RedisStateStore(client),
       durable: new PostgresStateStore({ pool, group: 'default', lease: null }),
       clock: systemClock,
       ack: 'redis',
-      checkpointMs,
+      checkpointMs: 60_000,
       unsyncedMs: 60_000,
       log: (level, message) => said.push(`${level}: ${message}`),
     });
+    opened.push(store);
+    return store;
+  };
   onTestFinished(async () => {
+    await Promise.allSettled(opened.map((store) => store.close()));
     redis.disconnect();
     client.close();
     await pool.close();
@@ -103,5 +108,20 @@ describe('Redis in front of Postgres', () => {
     await redis.del(hash);
     expect(await store.claim(WORKER)).toMatchObject({ epoch: epoch + 1n, revision: 3n, entries: [['n', '3']] });
     await store.close();
+  });
+
+  test('says what a claim may lack where Redis lost it while no node ran, and only then', async () => {
+    const { open, redis, hash } = await stage();
+    const first = open();
+    const { epoch } = await first.claim(WORKER);
+    await first.commit(commitOf(epoch, 0n, 1, { durable: true }));
+    await first.commit(commitOf(epoch, 1n, 2));
+    expect((await open().claim(WORKER)).mayLack).toBeUndefined();
+    const again = open();
+    const { epoch: later } = await again.claim(WORKER);
+    await again.commit(commitOf(later, 2n, 3));
+    // That node is gone, with what only its memory had; and so is the copy in Redis.
+    await redis.del(hash);
+    expect(await open().claim(WORKER)).toMatchObject({ mayLack: true, revision: 2n, entries: [['n', '2']] });
   });
 });
