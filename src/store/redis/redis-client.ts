@@ -3,7 +3,7 @@
  * under way when a connection broke has an unknown outcome, and whoever asked repeats it or not.
  */
 import { readFileSync } from 'node:fs';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { type ChainableCommander, Cluster, Redis, type RedisOptions } from 'ioredis';
 import { RuntimeError } from '../../core/errors.ts';
 import type { RedisStoreOptions, TlsOptions } from '../../runtime.ts';
 import { openError, rootReason, tellingReason } from './redis-error.ts';
@@ -76,19 +76,46 @@ export class RedisClient {
     }
   }
 
-  /** A script on one key; its reply. @throws RuntimeError STORE_UNAVAILABLE: the outcome is unknown */
-  async run(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
+  /**
+   * Many scripts in one write where there is one connection; in a cluster each goes to whoever has its key. Their replies, with an
+   * Error in the place of one that failed alone. @throws RuntimeError STORE_UNAVAILABLE: the outcome of all is unknown
+   */
+  async runAll(calls: readonly ScriptCall[]): Promise<readonly unknown[]> {
+    const client = this.#client;
+    if (client instanceof Cluster) return this.within(Promise.all(calls.map((call) => this.#run(call))));
+    const pipeline = client.pipeline();
+    for (const { script, key, args } of calls) pipeline.evalsha(script.sha, 1, key, ...(args as (string | number)[]));
+    return this.within(this.#replies(pipeline.exec(), calls));
+  }
+
+  async #replies(
+    sent: ReturnType<ChainableCommander['exec']>,
+    calls: readonly ScriptCall[],
+  ): Promise<readonly unknown[]> {
+    let replies: Awaited<typeof sent>;
+    try {
+      replies = await sent;
+    } catch (thrown) {
+      throw this.#failed(thrown);
+    }
+    return Promise.all(
+      calls.map((call, index) => {
+        const [error, reply] = replies?.[index] ?? [new Error('it did not answer')];
+        if (error === null) return reply;
+        return isMissingScript(error) ? this.#run(call) : this.#failed(error);
+      }),
+    );
+  }
+
+  /** The reply, or the error. */
+  async #run({ script, key, args }: ScriptCall): Promise<unknown> {
     const values = args as (string | number)[];
     try {
       return await this.#client.evalsha(script.sha, 1, key, ...values);
     } catch (thrown) {
-      if (!isMissingScript(thrown)) throw this.#failed(thrown);
+      if (!isMissingScript(thrown)) return this.#failed(thrown);
     }
-    try {
-      return await this.#client.eval(script.text, 1, key, ...values);
-    } catch (thrown) {
-      throw this.#failed(thrown);
-    }
+    return this.#client.eval(script.text, 1, key, ...values).catch((thrown: unknown) => this.#failed(thrown));
   }
 
   /**
@@ -203,6 +230,12 @@ export class RedisClient {
     if (thrown instanceof RuntimeError) return thrown;
     return new RuntimeError('STORE_UNAVAILABLE', `Redis cannot do this now: ${rootReason(thrown)}`, { cause: thrown });
   }
+}
+
+export interface ScriptCall {
+  readonly script: Script;
+  readonly key: string;
+  readonly args: readonly (string | number)[];
 }
 
 /** A Lua script with its SHA-1, by which the server knows it. */

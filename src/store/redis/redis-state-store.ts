@@ -160,10 +160,7 @@ export class RedisStateStore implements StateStore {
   }
 
   #pipeline(calls: readonly Call[]): Promise<readonly unknown[]> {
-    const replies = calls.map(({ script, worker, args }) =>
-      this.#client.run(script, this.#keyOf(worker), args).catch((error: unknown) => error),
-    );
-    return this.#client.within(Promise.all(replies));
+    return this.#client.runAll(calls.map(({ script, worker, args }) => ({ script, key: this.#keyOf(worker), args })));
   }
 
   #keyOf(worker: WorkerId): string {

@@ -117,8 +117,9 @@ const isCopy = (copy: StoredCopy | NewerFence | null): copy is StoredCopy => cop
 function withCommitScript(change: (text: string) => string): void {
   const text = change(COMMIT.text);
   if (text === COMMIT.text) throw new Error('the script of a commit is no longer what this bug changes');
-  around(RedisClient, 'run', (call, [script, key, args]) =>
-    call(script === COMMIT ? changed(text) : script, key, args),
+  const planted = changed(text);
+  around(RedisClient, 'runAll', (call, [calls]) =>
+    call(calls.map((one) => (one.script === COMMIT ? { ...one, script: planted } : one))),
   );
 }
 
