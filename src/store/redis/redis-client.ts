@@ -228,7 +228,8 @@ export class RedisClient {
 
   #failed(thrown: unknown): RuntimeError {
     if (thrown instanceof RuntimeError) return thrown;
-    return new RuntimeError('STORE_UNAVAILABLE', `Redis cannot do this now: ${rootReason(thrown)}`, { cause: thrown });
+    const reason = tellingReason(this.#lastError, rootReason(thrown));
+    return new RuntimeError('STORE_UNAVAILABLE', `Redis cannot do this now: ${reason}`, { cause: thrown });
   }
 }
 

@@ -2,7 +2,9 @@
 import { RuntimeError } from '../../core/errors.ts';
 
 /** What the client says of any connection that ended, whatever ended it. */
-const SAYS_NOTHING = /^(Connection is closed|None of startup nodes is available)/;
+const SAYS_NOTHING = /^(Connection is closed|None of startup nodes is available|there is no connection)/;
+/** It names options of its own. */
+const NOT_CONNECTED = /^Stream isn't writeable/;
 /** What differs from attempt to attempt without being another reason. */
 const ATTEMPT = /Retrying from scratch after \d+ms\. /;
 
@@ -14,6 +16,7 @@ export function rootReason(thrown: unknown): string {
   if ('previousErrors' in thrown && Array.isArray(thrown.previousErrors) && thrown.previousErrors[0] instanceof Error)
     return rootReason(thrown.previousErrors[0]);
   if ('code' in thrown && thrown.message === '') return String(thrown.code);
+  if (NOT_CONNECTED.test(thrown.message)) return 'there is no connection';
   return thrown.message.replace(ATTEMPT, '').trim();
 }
 

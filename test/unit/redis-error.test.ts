@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { rootReason, tellingReason } from '../../src/store/redis/redis-error.ts';
+
+test('the client says "no connection" by an option of its own, which is no word for a user', () => {
+  const thrown = new Error("Stream isn't writeable and enableOfflineQueue options is false");
+  expect(rootReason(thrown)).toBe('there is no connection');
+});
+
+test('what ended the connection tells more than that there is none', () => {
+  expect(tellingReason('connect ECONNREFUSED 127.0.0.1:6379', 'there is no connection')).toMatch('ECONNREFUSED');
+  expect(tellingReason(null, 'there is no connection')).toBe('there is no connection');
+  expect(tellingReason('read ECONNRESET', 'NOPERM no permission')).toMatch('NOPERM');
+});
+
+test('a client of several servers says what went wrong at one of them', () => {
+  const root = new Error('connect ECONNREFUSED 127.0.0.1:7000');
+  const cluster = Object.assign(new Error('Failed to refresh slots cache.'), { lastNodeError: root });
+  expect(rootReason(cluster)).toBe(root.message);
+  expect(rootReason(new AggregateError([cluster]))).toBe(root.message);
+});
