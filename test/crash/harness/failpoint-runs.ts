@@ -1,4 +1,5 @@
-/** Each failpoint × kill, error, delay: the node is brought to it, and what follows is judged as after any other fault. */
+/** Each failpoint × kill, error, delay, freeze: the node is brought to it, and what follows is judged as after any other fault. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { poll } from '../../support/poll.ts';
 import { checkRunning } from './checks.ts';
 import { flushRedis } from './copies.ts';
@@ -11,6 +12,7 @@ import { begin, type Round, stopAll, ticksAgain } from './rounds.ts';
 import { LEASE_MS, World } from './world.ts';
 
 const REACHED_MS = 20_000;
+const TAKE_OVER_MS = LEASE_MS + 15_000;
 /** What a delay takes, and a node that ends in order. */
 const SLACK_MS = 12_000;
 
@@ -61,7 +63,7 @@ async function runFailpoint(world: World, name: string, mode: FailMode, occasion
   const [node] = world.nodes;
   if (node === undefined) throw new Error('there is no node');
   const damage = new Damage(world);
-  if (mode === 'kill') damage.mark('ownerAway');
+  if (mode === 'kill' || mode === 'freeze') damage.mark('ownerAway');
   const ended = await bring(world, node, occasion, `${name}:${mode}`, damage);
   const reached = poll(name, () => node.failpoint === name || undefined, { limitMs: REACHED_MS });
   try {
@@ -70,6 +72,7 @@ async function runFailpoint(world: World, name: string, mode: FailMode, occasion
     world.oracle.violate('a failpoint is reached', name, `within ${REACHED_MS} ms`, `not in ${mode}`);
     return null;
   }
+  const successor = mode === 'freeze' ? await takeOver(world, node, occasion) : null;
   const up = Date.now();
   await ended();
   if (!node.wanted) node.start();
@@ -77,8 +80,31 @@ async function runFailpoint(world: World, name: string, mode: FailMode, occasion
   if (recoveryMs === null)
     world.oracle.violate('every worker ticks again', 'all', 'in time', `not after ${name} ${mode}`);
   else await checkRunning(world);
+  // The next place is armed in the first node.
+  if (successor !== null) await successor.stop();
   world.oracle.promiseAgain();
   return recoveryMs;
+}
+
+/** The node stands still. Another one takes its workers over where one can, before it is woken. */
+async function takeOver(world: World, node: NodeHandle, occasion: Occasion): Promise<NodeHandle | null> {
+  node.frozen = true;
+  const successor = occasion === 'migrate' ? undefined : world.nodes.find((one) => one !== node);
+  if (successor === undefined) await sleep(LEASE_MS);
+  else {
+    successor.start();
+    const hasIt = (): true | undefined => successor.placement === 'held' || undefined;
+    await poll('the second node takes over', hasIt, { limitMs: TAKE_OVER_MS }).catch(() => {
+      world.oracle.violate(
+        'a second node takes over',
+        successor.name,
+        `within ${TAKE_OVER_MS} ms`,
+        successor.placement,
+      );
+    });
+  }
+  node.wake();
+  return successor ?? null;
 }
 
 /** What has to be waited for once it was reached. */

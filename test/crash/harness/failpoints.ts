@@ -1,5 +1,5 @@
 /**
- * The places at which a node can be made to die, fail or wait. Each lies around a method of a store, or of the adapter, so the
+ * The places at which a node can be made to die, fail, wait, or stand still as a whole while another takes over. Each lies around a method of a store, or of the adapter, so the
  * production code has no hook. One is armed at a time, and acts once.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +15,7 @@ import { RedisStateStore } from '../../../src/store/redis/redis-state-store.ts';
 import { around } from './around.ts';
 import type { Setup } from './options.ts';
 
-export type FailMode = 'kill' | 'error' | 'delay';
+export type FailMode = 'kill' | 'error' | 'delay' | 'freeze';
 
 /**
  * When the driver arms it: while the node `runs`, after what is said (`flush`: Redis is emptied meanwhile; `stop`: it is told to
@@ -61,7 +61,7 @@ export const FAILPOINTS: Readonly<Record<string, Failpoint>> = {
   'migrate:during': { occasion: 'migrate', setups: SERVERS },
 };
 
-export const FAIL_MODES: readonly FailMode[] = ['kill', 'error', 'delay'];
+export const FAIL_MODES: readonly FailMode[] = ['kill', 'error', 'delay', 'freeze'];
 const DELAY_MS = 3_000;
 
 export class Failpoints {
@@ -99,6 +99,10 @@ export class Failpoints {
         throw new RuntimeError('STORE_UNAVAILABLE', `failpoint ${name}`);
       case 'delay':
         await sleep(DELAY_MS);
+        return;
+      case 'freeze':
+        // The driver wakes it.
+        process.kill(process.pid, 'SIGSTOP');
     }
   }
 

@@ -50,14 +50,15 @@ export async function tick(ctx) {
   const n = ctx.state.get('n', 0) + 1;
   let next = ctx.state.get('next', 0);
   let open = false;
-  for (const { status, request } of ctx.exchange.unresolved) {
+  for (const { status, request, result } of ctx.exchange.unresolved) {
     if (status === 'unknown') open = true;
-    if (status === 'done' && request.symbol.split('|')[1] === String(next)) next += 1;
+    // Refused for good, as one that came too late is, is no order.
+    if (status === 'done' && result.error === undefined && request.symbol.split('|')[1] === String(next)) next += 1;
   }
   ctx.state.update({ n, next });
   if (open || n % 3 !== 0) return;
   const answer = await ctx.exchange.place(ctx.params.name + '|' + next + '|' + n + '|' + ctx.params.generation, 1).catch(() => null);
-  if (answer !== null) ctx.state.set('next', next + 1);
+  if (answer !== null && answer.error === undefined) ctx.state.set('next', next + 1);
 }`;
 
 const FAT = `
