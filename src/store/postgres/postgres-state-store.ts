@@ -32,6 +32,8 @@ const OPERATIONS_MAX = 100_000;
 const WEIGHT_MAX = 256 * MiB;
 /** A claim or read, whose size is not known before. */
 const LOAD_WEIGHT = 16 * 1_024;
+/** Of a claim that somebody else's, or an earlier one of its own, gets ahead of. */
+const CLAIM_TRIES = 3;
 
 interface Row extends Record<string, unknown> {
   readonly worker: string;
@@ -127,21 +129,8 @@ export class PostgresStateStore implements StateStore {
 
   /** First the epochs, then what is stored: from then on only an owner that is newer still can change it. */
   async #claimAll(workers: readonly WorkerId[]): Promise<(StoredCopy | Error)[]> {
-    const { schema } = this.#pool;
-    const granted = await this.#pool.query<{ worker: string; epoch: string }>(
-      'claim',
-      `WITH gone AS MATERIALIZED (SELECT epoch FROM "${schema}".removed FOR SHARE),
-       mine AS (SELECT WHERE $3::bigint IS NULL OR EXISTS (
-         SELECT FROM "${schema}".leases
-          WHERE node_group = $2 AND epoch = $3 AND holder = $4 AND expires_at > clock_timestamp()))
-       INSERT INTO "${schema}".workers AS w (node_group, worker, epoch, written_epoch, revision)
-       SELECT $2, given, gone.epoch + 1, gone.epoch + 1, 0 FROM unnest($1::text[]) given, gone, mine ORDER BY given COLLATE "C"
-       ON CONFLICT (node_group, worker) DO UPDATE SET epoch = w.epoch + 1
-       RETURNING w.worker, w.epoch`,
-      [workers, ...(this.#lease?.proof() ?? [this.#group, null, null])],
-    );
-    const epochs = new Map(granted.map(({ worker, epoch }) => [worker, BigInt(epoch)]));
-    const stored = granted.length === 0 ? [] : await this.#readAll(workers);
+    const epochs = await this.#raiseAll(workers);
+    const stored = epochs.size === 0 ? [] : await this.#readAll(workers);
     return workers.map((worker, index) => {
       const epoch = epochs.get(worker);
       const copy = stored[index];
@@ -151,11 +140,49 @@ export class PostgresStateStore implements StateStore {
     });
   }
 
+  /**
+   * Each epoch is raised from the one that was just read, and from no other: a statement whose answer was lost, and that the server
+   * carries out late, or after the next one, finds another epoch and does nothing.
+   */
+  async #raiseAll(workers: readonly WorkerId[]): Promise<ReadonlyMap<WorkerId, bigint>> {
+    const { schema } = this.#pool;
+    const raised = new Map<WorkerId, bigint>();
+    for (let tries = CLAIM_TRIES, left = workers; left.length > 0 && tries > 0; tries--) {
+      const found = await this.#pool.query<{ worker: string; epoch: string }>(
+        'epochs',
+        `SELECT worker, epoch FROM "${schema}".workers WHERE worker = ANY($1) AND node_group = $2`,
+        [left, this.#group],
+      );
+      const before = new Map(found.map(({ worker, epoch }) => [worker, epoch]));
+      const expected = left.map((worker) => before.get(worker) ?? null);
+      const granted = await this.#pool.query<{ worker: string; epoch: string }>(
+        'claim',
+        `WITH gone AS MATERIALIZED (SELECT epoch FROM "${schema}".removed FOR SHARE),
+         mine AS (SELECT WHERE $4::bigint IS NULL OR EXISTS (
+           SELECT FROM "${schema}".leases
+            WHERE node_group = $3 AND epoch = $4 AND holder = $5 AND expires_at > clock_timestamp())),
+         given AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::bigint[]) AS g(worker, epoch))
+         INSERT INTO "${schema}".workers AS w (node_group, worker, epoch, written_epoch, revision)
+         SELECT $3, g.worker, gone.epoch + 1, gone.epoch + 1, 0 FROM given g, gone, mine ORDER BY g.worker COLLATE "C"
+         ON CONFLICT (node_group, worker) DO UPDATE SET epoch = w.epoch + 1
+          WHERE w.epoch = (SELECT g.epoch FROM given g WHERE g.worker = excluded.worker)
+         RETURNING w.worker, w.epoch`,
+        [left, expected, ...(this.#lease?.proof() ?? [this.#group, null, null])],
+      );
+      for (const { worker, epoch } of granted) raised.set(worker, BigInt(epoch));
+      left = left.filter((worker) => !raised.has(worker));
+    }
+    return raised;
+  }
+
   /** A lease that ran out on the way is renewed or lost: which, is known soon. */
   #notOurs(worker: WorkerId): RuntimeError {
     const over = this.#lease === null || this.#lease.state === 'lost';
     if (over) return new RuntimeError('FENCED', `Worker ${worker} belongs to another node: this one holds no lease.`);
-    return new RuntimeError('STORE_UNAVAILABLE', `worker ${worker} could not be claimed: the lease had run out`);
+    return new RuntimeError(
+      'STORE_UNAVAILABLE',
+      `worker ${worker} could not be claimed: the lease had run out, or others claim it too`,
+    );
   }
 
   async #readAll(workers: readonly WorkerId[]): Promise<(StoredCopy | null)[]> {
