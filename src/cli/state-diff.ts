@@ -21,6 +21,8 @@ export function differencesOf(before: StateEntries, after: StateEntries): Differ
 
 const VALUE_CHARACTERS_MAX = 60;
 const LINES_MAX = 100;
+/** In the year 2001. */
+const TIMES_FROM_MS = 1e12;
 
 /** `+ key = value`, `- key = value`, `~ key: value → value`. */
 export function linesOf(differences: readonly Difference[]): string[] {
@@ -41,8 +43,18 @@ export function copyLine(where: string, copy: StateCopy | string | null): string
   if (copy === null) return `${label} nothing is there`;
   if (typeof copy === 'string') return `${label} cannot be read: ${printable(copy)}`;
   const { revision, writtenEpoch, epoch, tick, checksum, intact, entries } = copy;
-  const owner = writtenEpoch === epoch ? `owner ${epoch}` : `written by owner ${writtenEpoch}, owner now ${epoch}`;
+  const owner =
+    writtenEpoch === epoch
+      ? `owner ${ownerLabel(epoch)}`
+      : `written by owner ${ownerLabel(writtenEpoch)}, owner now ${ownerLabel(epoch)}`;
   const sum =
     checksum === null ? 'no checksum' : `checksum ${checksum}${intact ? '' : ', which its values DO NOT MATCH'}`;
   return `${label} revision ${revision}, ${owner}, tick ${tick ?? 'unknown'}, ${countOf(entries.length, 'key')}, ${sum}`;
+}
+
+/** An epoch that Postgres granted is a time, in microseconds; those of an earlier release count from 1. */
+function ownerLabel(epoch: string): string {
+  const at = new Date(Number(BigInt(epoch) / 1_000n));
+  if (at.getTime() < TIMES_FROM_MS || Number.isNaN(at.getTime())) return epoch;
+  return `${epoch} (since ${at.toISOString().slice(0, 19)}Z)`;
 }

@@ -116,7 +116,7 @@ export interface StoreLag {
  */
 export interface StateStore {
   /**
-   * Makes the caller the owner: the epoch grows by one, so every earlier owner is fenced. Creates the worker if new, with
+   * Makes the caller the owner: the epoch grows, by one or more, so every earlier owner is fenced. Creates the worker if new, with
    * an epoch above every one that a removed worker had: who owned a namesake stays fenced.
    */
   claim(worker: WorkerId): Promise<Claimed>;

@@ -14,6 +14,11 @@ function commitOf(epoch: bigint, base: bigint, changes: readonly StateChange[], 
   return { worker: WORKER, epoch, base, revision, commitId, head: `{"tick":${revision}}`, changes, ...over };
 }
 
+/** Makes the caller the owner; its epoch. */
+async function epochOf(store: StateStore, worker = WORKER): Promise<bigint> {
+  return (await store.claim(worker)).epoch;
+}
+
 async function stateOf(store: StateStore, worker = WORKER): Promise<Record<string, string>> {
   const read = await store.read(worker);
   return Object.fromEntries(read?.entries ?? []);
@@ -34,44 +39,47 @@ export function stateStoreContract({ name, durable, create }: Implementation<Sta
       await place.dispose();
     });
 
-    test('gives a new worker the next epoch, revision 0 and nothing else', async () => {
-      expect(await store.claim(WORKER)).toMatchObject({ epoch: 1n, revision: 0n, head: null, entries: [] });
+    test('gives a new worker an epoch, revision 0 and nothing else', async () => {
+      const claimed = await store.claim(WORKER);
+      expect(claimed).toMatchObject({ revision: 0n, head: null, entries: [] });
+      expect(claimed.epoch).toBeGreaterThan(0n);
     });
 
     test('raises the epoch with every claim and hands over what is stored', async () => {
-      await store.claim(WORKER);
-      await store.commit(commitOf(1n, 0n, [{ key: 'n', json: '1' }]));
-      const handedOver = { epoch: 2n, revision: 1n, head: '{"tick":1}', entries: [['n', '1']] };
-      expect(await store.claim(WORKER)).toMatchObject(handedOver);
+      const first = await epochOf(store);
+      await store.commit(commitOf(first, 0n, [{ key: 'n', json: '1' }]));
+      const claimed = await store.claim(WORKER);
+      expect(claimed).toMatchObject({ revision: 1n, head: '{"tick":1}', entries: [['n', '1']] });
+      expect(claimed.epoch).toBeGreaterThan(first);
     });
 
     test('refuses the earlier owner after a claim and keeps nothing of its commit', async () => {
-      await store.claim(WORKER);
-      await store.claim(WORKER);
-      const refused = await store.commit(commitOf(1n, 0n, [{ key: 'n', json: '"old owner"' }]));
-      expect(refused).toEqual({ kind: 'fenced', epoch: 2n });
+      const first = await epochOf(store);
+      const second = await epochOf(store);
+      const refused = await store.commit(commitOf(first, 0n, [{ key: 'n', json: '"old owner"' }]));
+      expect(refused).toEqual({ kind: 'fenced', epoch: second });
       expect(await store.read(WORKER)).toMatchObject({ revision: 0n, head: null, entries: [] });
     });
 
     test('refuses an epoch that was never granted', async () => {
-      await store.claim(WORKER);
-      expect(await store.commit(commitOf(2n, 0n, []))).toEqual({ kind: 'fenced', epoch: 1n });
+      const first = await epochOf(store);
+      expect(await store.commit(commitOf(first + 1n, 0n, []))).toEqual({ kind: 'fenced', epoch: first });
     });
 
     test('applies commits of one worker in the order of the calls, without waiting in between', async () => {
-      await store.claim(WORKER);
+      const first = await epochOf(store);
       const results = await Promise.all(
-        Array.from({ length: 50 }, (_, n) => store.commit(commitOf(1n, BigInt(n), [{ key: 'n', json: String(n) }]))),
+        Array.from({ length: 50 }, (_, n) => store.commit(commitOf(first, BigInt(n), [{ key: 'n', json: String(n) }]))),
       );
       expect(results.every((result) => result.kind === 'ok')).toBe(true);
       expect(await store.read(WORKER)).toMatchObject({ revision: 50n, head: '{"tick":50}', entries: [['n', '49']] });
     });
 
     test('refuses a commit on another base and says which revision is stored', async () => {
-      await store.claim(WORKER);
-      await store.commit(commitOf(1n, 0n, [{ key: 'n', json: '1' }]));
+      const first = await epochOf(store);
+      await store.commit(commitOf(first, 0n, [{ key: 'n', json: '1' }]));
       for (const base of [0n, 2n]) {
-        const other = commitOf(1n, base, [{ key: 'n', json: '99' }], { commitId: 'another' });
+        const other = commitOf(first, base, [{ key: 'n', json: '99' }], { commitId: 'another' });
         expect(await store.commit(other)).toEqual({ kind: 'stale', revision: 1n });
       }
       expect(await stateOf(store)).toEqual({ n: '1' });
@@ -83,8 +91,8 @@ export function stateStoreContract({ name, durable, create }: Implementation<Sta
     });
 
     test('accepts the same commit again and applies it once', async () => {
-      await store.claim(WORKER);
-      const commit = commitOf(1n, 0n, [{ key: 'n', json: '1' }]);
+      const first = await epochOf(store);
+      const commit = commitOf(first, 0n, [{ key: 'n', json: '1' }]);
       expect(await Promise.all([store.commit(commit), store.commit(commit)])).toEqual([{ kind: 'ok' }, { kind: 'ok' }]);
       // A repetition does not look at its contents: it must not write them either.
       await store.commit({ ...commit, changes: [{ key: 'n', json: '2' }] });
@@ -92,34 +100,35 @@ export function stateStoreContract({ name, durable, create }: Implementation<Sta
     });
 
     test('refuses a commit id that was followed by another commit', async () => {
-      await store.claim(WORKER);
-      const first = commitOf(1n, 0n, []);
+      const epoch = await epochOf(store);
+      const first = commitOf(epoch, 0n, []);
       await store.commit(first);
-      await store.commit(commitOf(1n, 1n, []));
+      await store.commit(commitOf(epoch, 1n, []));
       expect(await store.commit(first)).toEqual({ kind: 'stale', revision: 2n });
     });
 
     test('lets a refused commit hurt none of its neighbours', async () => {
       const others = Array.from({ length: 20 }, (_, n) => `default/w${n}`);
-      await Promise.all([WORKER, WORKER, ...others].map((worker) => store.claim(worker)));
-      const results = await Promise.all([
-        ...others.slice(0, 10).map((worker) => store.commit(commitOf(1n, 0n, [{ key: 'n', json: '1' }], { worker }))),
-        store.commit(commitOf(1n, 0n, [{ key: 'n', json: '1' }])),
-        store.commit(commitOf(2n, 7n, [{ key: 'n', json: '1' }])),
-        ...others.slice(10).map((worker) => store.commit(commitOf(1n, 0n, [{ key: 'n', json: '1' }], { worker }))),
-      ]);
+      const [first, second, ...epochs] = await Promise.all(
+        [WORKER, WORKER, ...others].map((one) => epochOf(store, one)),
+      );
+      const good = others.map((worker, n) => commitOf(epochs[n] ?? 0n, 0n, [{ key: 'n', json: '1' }], { worker }));
+      const old = commitOf(first ?? 0n, 0n, [{ key: 'n', json: '1' }]);
+      const skipping = commitOf(second ?? 0n, 7n, [{ key: 'n', json: '1' }]);
+      const commits = [...good.slice(0, 10), old, skipping, ...good.slice(10)];
+      const results = await Promise.all(commits.map((commit) => store.commit(commit)));
       expect(results.filter((result) => result.kind === 'ok')).toHaveLength(20);
       expect(results.slice(10, 12)).toEqual([
-        { kind: 'fenced', epoch: 2n },
+        { kind: 'fenced', epoch: second },
         { kind: 'stale', revision: 0n },
       ]);
       for (const worker of others) expect(await stateOf(store, worker)).toEqual({ n: '1' });
     });
 
     test('applies the changes of one commit in order: a later change of a key wins', async () => {
-      await store.claim(WORKER);
+      const first = await epochOf(store);
       await store.commit(
-        commitOf(1n, 0n, [
+        commitOf(first, 0n, [
           { key: 'a', json: '1' },
           { key: 'b', json: '1' },
           { key: 'a', json: null },
@@ -131,20 +140,20 @@ export function stateStoreContract({ name, durable, create }: Implementation<Sta
     });
 
     test('deletes keys, also those that are not there', async () => {
-      await store.claim(WORKER);
-      await store.commit(commitOf(1n, 0n, [{ key: 'a', json: '1' }]));
+      const first = await epochOf(store);
+      await store.commit(commitOf(first, 0n, [{ key: 'a', json: '1' }]));
       const gone = [
         { key: 'a', json: null },
         { key: 'never', json: null },
       ];
-      expect(await store.commit(commitOf(1n, 1n, gone))).toEqual({ kind: 'ok' });
+      expect(await store.commit(commitOf(first, 1n, gone))).toEqual({ kind: 'ok' });
       expect(await stateOf(store)).toEqual({});
     });
 
     test('stores ten thousand keys of one commit together', async () => {
-      await store.claim(WORKER);
+      const first = await epochOf(store);
       const changes = Array.from({ length: 10_000 }, (_, n) => ({ key: `key-${n}`, json: String(n) }));
-      await store.commit(commitOf(1n, 0n, changes));
+      await store.commit(commitOf(first, 0n, changes));
       const read = await store.read(WORKER);
       expect(read?.entries).toHaveLength(10_000);
       expect(Object.fromEntries(read?.entries ?? [])['key-9999']).toBe('9999');
@@ -167,8 +176,8 @@ export function stateStoreContract({ name, durable, create }: Implementation<Sta
         ['E\u0301', '"two code points"'],
       ]);
       const changes = Object.entries(odd).map(([key, json]) => ({ key, json }));
-      await store.claim(WORKER);
-      await store.commit(commitOf(1n, 0n, changes, { head: '{"name":"🐢 __proto__"}' }));
+      const first = await epochOf(store);
+      await store.commit(commitOf(first, 0n, changes, { head: '{"name":"🐢 __proto__"}' }));
       if (durable) {
         await store.close();
         store = await place.open();
@@ -179,82 +188,84 @@ export function stateStoreContract({ name, durable, create }: Implementation<Sta
     });
 
     test('refuses text that has no UTF-8 form instead of changing it', async () => {
-      await store.claim(WORKER);
+      const first = await epochOf(store);
       for (const change of [
         { key: '\ud800', json: '1' },
         { key: 'a', json: '"\udc00"' },
       ]) {
-        await expect(store.commit(commitOf(1n, 0n, [change]))).rejects.toMatchObject({ code: 'STATE_INVALID' });
+        await expect(store.commit(commitOf(first, 0n, [change]))).rejects.toMatchObject({ code: 'STATE_INVALID' });
       }
       expect(await store.read(WORKER)).toMatchObject({ revision: 0n, entries: [] });
     });
 
     test('stores values of 512 KiB', async () => {
       const json = JSON.stringify('ü'.repeat((512 * KiB) / 2 - 1));
-      await store.claim(WORKER);
-      await store.commit(commitOf(1n, 0n, [{ key: 'fat', json }]));
+      const first = await epochOf(store);
+      await store.commit(commitOf(first, 0n, [{ key: 'fat', json }]));
       expect((await stateOf(store)).fat).toBe(json);
     });
 
     test('replaces the head as a whole and leaves the state alone', async () => {
-      await store.claim(WORKER);
-      await store.commit(commitOf(1n, 0n, [{ key: 'n', json: '1' }], { head: '{"desired":"running"}' }));
-      await store.commit(commitOf(1n, 1n, [], { head: '{"actual":"stopped"}' }));
+      const first = await epochOf(store);
+      await store.commit(commitOf(first, 0n, [{ key: 'n', json: '1' }], { head: '{"desired":"running"}' }));
+      await store.commit(commitOf(first, 1n, [], { head: '{"actual":"stopped"}' }));
       expect(await store.read(WORKER)).toMatchObject({ head: '{"actual":"stopped"}', entries: [['n', '1']] });
     });
 
     test('gives back the checksum of the last commit, and none where that had none', async () => {
-      expect((await store.claim(WORKER)).checksum).toBeUndefined();
-      await store.commit(commitOf(1n, 0n, [{ key: 'n', json: '1' }], { checksum: checksumOf([['n', '1']]) }));
+      const { checksum, epoch: first } = await store.claim(WORKER);
+      expect(checksum).toBeUndefined();
+      await store.commit(commitOf(first, 0n, [{ key: 'n', json: '1' }], { checksum: checksumOf([['n', '1']]) }));
       expect((await store.read(WORKER))?.checksum).toBe(checksumOf([['n', '1']]));
-      expect((await store.claim(WORKER)).checksum).toBe(checksumOf([['n', '1']]));
-      await store.commit(commitOf(2n, 1n, [{ key: 'n', json: '2' }]));
+      const { checksum: claimed, epoch: second } = await store.claim(WORKER);
+      expect(claimed).toBe(checksumOf([['n', '1']]));
+      await store.commit(commitOf(second, 1n, [{ key: 'n', json: '2' }]));
       expect((await store.read(WORKER))?.checksum).toBeUndefined();
       const entries = [['n', '3']] as const;
-      const replacement = { worker: WORKER, epoch: 2n, revision: 5n, commitId: 'r', head: '{}', entries };
+      const replacement = { worker: WORKER, epoch: second, revision: 5n, commitId: 'r', head: '{}', entries };
       await store.replace({ ...replacement, checksum: checksumOf(entries) });
       expect((await store.read(WORKER))?.checksum).toBe(checksumOf(entries));
     });
 
     test('reads without claiming, and null where there is no such worker', async () => {
       expect(await store.read(WORKER)).toBeNull();
-      await store.claim(WORKER);
+      const first = await epochOf(store);
       await store.read(WORKER);
-      expect(await store.read(WORKER)).toMatchObject({ epoch: 1n });
+      expect(await store.read(WORKER)).toMatchObject({ epoch: first });
     });
 
     test('lists all workers by name', async () => {
       expect(await store.list()).toEqual([]);
-      await store.claim('b/two');
-      await store.claim('a/one');
-      await store.commit(commitOf(1n, 0n, [], { worker: 'a/one' }));
+      const two = await epochOf(store, 'b/two');
+      const one = await epochOf(store, 'a/one');
+      await store.commit(commitOf(one, 0n, [], { worker: 'a/one' }));
       expect(await store.list()).toEqual([
-        { worker: 'a/one', epoch: 1n, revision: 1n, head: '{"tick":1}' },
-        { worker: 'b/two', epoch: 1n, revision: 0n, head: null },
+        { worker: 'a/one', epoch: one, revision: 1n, head: '{"tick":1}' },
+        { worker: 'b/two', epoch: two, revision: 0n, head: null },
       ]);
     });
 
     test('removes a worker with its state, for its owner only, and again without complaint', async () => {
-      await store.claim(WORKER);
-      await store.claim(WORKER);
-      await store.commit(commitOf(2n, 0n, [{ key: 'n', json: '1' }]));
-      expect(await store.remove(WORKER, 1n)).toEqual({ kind: 'fenced', epoch: 2n });
+      const first = await epochOf(store);
+      const second = await epochOf(store);
+      await store.commit(commitOf(second, 0n, [{ key: 'n', json: '1' }]));
+      expect(await store.remove(WORKER, first)).toEqual({ kind: 'fenced', epoch: second });
       expect(await stateOf(store)).toEqual({ n: '1' });
-      expect(await store.remove(WORKER, 2n)).toEqual({ kind: 'ok' });
-      expect(await store.remove(WORKER, 2n)).toEqual({ kind: 'ok' });
+      expect(await store.remove(WORKER, second)).toEqual({ kind: 'ok' });
+      expect(await store.remove(WORKER, second)).toEqual({ kind: 'ok' });
       expect(await store.read(WORKER)).toBeNull();
       expect(await store.list()).toEqual([]);
     });
 
     test('keeps the owner of a removed worker fenced from its namesake, which begins empty', async () => {
       await store.claim(WORKER);
-      await store.claim(WORKER);
-      await store.commit(commitOf(2n, 0n, [{ key: 'n', json: '1' }]));
-      await store.remove(WORKER, 2n);
+      const second = await epochOf(store);
+      await store.commit(commitOf(second, 0n, [{ key: 'n', json: '1' }]));
+      await store.remove(WORKER, second);
       const claimed = await store.claim(WORKER);
       expect(claimed).toMatchObject({ revision: 0n, head: null, entries: [] });
-      expect(claimed.epoch).toBeGreaterThan(2n);
-      const late = await store.commit(commitOf(2n, 0n, [{ key: 'n', json: '"late"' }]));
+      expect(claimed.epoch).toBeGreaterThan(second);
+      const late = await store.commit(commitOf(second, 0n, [{ key: 'n', json: '"late"' }]));
       expect(late).toEqual({ kind: 'fenced', epoch: claimed.epoch });
     });
 
@@ -271,12 +282,12 @@ export function stateStoreContract({ name, durable, create }: Implementation<Sta
     });
 
     test('finishes on close what was called before it and refuses what is called after it', async () => {
-      await store.claim(WORKER);
+      const first = await epochOf(store);
       const pending = Array.from({ length: 100 }, (_, n) =>
-        store.commit(commitOf(1n, BigInt(n), [{ key: 'n', json: String(n) }])),
+        store.commit(commitOf(first, BigInt(n), [{ key: 'n', json: String(n) }])),
       );
       const closing = store.close();
-      await expect(store.commit(commitOf(1n, 100n, []))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+      await expect(store.commit(commitOf(first, 100n, []))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
       await closing;
       expect((await Promise.all(pending)).every((result) => result.kind === 'ok')).toBe(true);
       await expect(store.read(WORKER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });

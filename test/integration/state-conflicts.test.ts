@@ -111,22 +111,28 @@ describe('the copies of a worker in Redis and Postgres', () => {
     expect(await withNode((runtime) => runtime.readState('w'))).toEqual({ a: take === 'redis' ? 10 : 1, b: 2, x: 1 });
   });
 
-  test('with a fence in Redis above the epoch of Postgres, which was put back: either can be taken', LONG, async () => {
-    const { withNode, redis, hash } = await openPlace();
-    await redis.hset(hash, { e: '5000', w: '5000', r: '77' });
-    await withNode(async (runtime) => {
-      await expect(runtime.writeState('w', [{ key: 'x', value: 1 }])).rejects.toMatchObject({
-        code: 'STATE_CONFLICT',
-        message: expect.stringContaining('5000'),
+  test(
+    'with a fence in Redis above the epoch and the clock of Postgres, which was put back: either can be taken',
+    LONG,
+    async () => {
+      const { withNode, redis, hash } = await openPlace();
+      // In the year 2255.
+      const late = '9000000000000000';
+      await redis.hset(hash, { e: late, w: late, r: '77' });
+      await withNode(async (runtime) => {
+        await expect(runtime.writeState('w', [{ key: 'x', value: 1 }])).rejects.toMatchObject({
+          code: 'STATE_CONFLICT',
+          message: expect.stringContaining(late),
+        });
+        expect(await runtime.resolveState('w', 'postgres')).toEqual({ revision: '78', live: false });
+        const { redis: one, postgres: other } = (await runtime.stateCopies('w')) ?? {};
+        expect(one).toMatchObject({ epoch: '9000000000000001', revision: '78' });
+        expect(other).toEqual(one);
+        await runtime.writeState('w', [{ key: 'x', value: 1 }]);
+        expect(await runtime.readState('w')).toEqual({ a: 1, b: 2, x: 1 });
       });
-      expect(await runtime.resolveState('w', 'postgres')).toEqual({ revision: '78', live: false });
-      const { redis: one, postgres: other } = (await runtime.stateCopies('w')) ?? {};
-      expect(one).toMatchObject({ epoch: '5001', revision: '78' });
-      expect(other).toEqual(one);
-      await runtime.writeState('w', [{ key: 'x', value: 1 }]);
-      expect(await runtime.readState('w')).toEqual({ a: 1, b: 2, x: 1 });
-    });
-  });
+    },
+  );
 
   test('of which the newer one is damaged: it is taken with force only', LONG, async () => {
     const { withNode, redis, hash } = await openPlace();

@@ -6,7 +6,8 @@
  * network can do. Where a rule speaks of time (own deadline, expiry of the lease), a step says that the time has come.
  *
  * Faults: crash, freeze (SIGSTOP), Redis flushed, Redis back at an older copy with its fence, lost replies, strays.
- * By construction Postgres loses nothing, and a lease expires there only after its holder's own deadline.
+ * By construction Postgres loses nothing, and a lease expires there only after its holder's own deadline. Epochs count up by one here; in
+ * Postgres they jump with its clock (store/postgres/next-epoch.ts), which changes nothing while it loses nothing: only their order is looked at.
  *
  * Not modelled: more than one worker, partial writes, two Redis masters at once, Postgres put back from a backup, a clock that
  * runs wrong, the gap between the look at the deadline and the act after it (also an effect is sent and arrives in one step, but

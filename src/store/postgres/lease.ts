@@ -6,6 +6,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { RuntimeError } from '../../core/errors.ts';
 import type { LeaseState, NodeInfo, Placement } from '../placement.ts';
+import { nextEpoch } from './next-epoch.ts';
 import { reasonOf } from './postgres-error.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 
@@ -120,8 +121,8 @@ export class PostgresLease implements Placement, LeaseGuard {
     const [taken] = await pool.query<{ epoch: string }>(
       'take',
       `INSERT INTO ${table} AS l (node_group, epoch, holder, about, expires_at)
-       VALUES ($1, 1, $2, $3, clock_timestamp() + $4 * interval '1 millisecond')
-       ON CONFLICT (node_group) DO UPDATE SET epoch = l.epoch + 1, holder = excluded.holder, about = excluded.about,
+       VALUES ($1, ${nextEpoch('0')}, $2, $3, clock_timestamp() + $4 * interval '1 millisecond')
+       ON CONFLICT (node_group) DO UPDATE SET epoch = ${nextEpoch('l.epoch')}, holder = excluded.holder, about = excluded.about,
          expires_at = clock_timestamp() + $4 * interval '1 millisecond'
        WHERE l.holder IS NULL OR l.expires_at < clock_timestamp()
        RETURNING epoch`,

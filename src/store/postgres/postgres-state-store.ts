@@ -17,6 +17,7 @@ import type {
 import { type BatchKind, WorkerQueue } from '../worker-queue.ts';
 import { type Advance, commitKind } from './commit-statement.ts';
 import type { LeaseGuard } from './lease.ts';
+import { nextEpoch } from './next-epoch.ts';
 import { fromColumn, toColumn } from './nul-free.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 
@@ -46,13 +47,24 @@ interface Row extends Record<string, unknown> {
   readonly entries: [string, string][] | null;
 }
 
+/** What a claim found. */
+export interface ClaimedCopy extends StoredCopy {
+  /** The epoch that was raised; 0 for a new worker. */
+  readonly before?: bigint;
+}
+
+interface Raised {
+  readonly epoch: bigint;
+  readonly before: bigint;
+}
+
 export class PostgresStateStore implements StateStore {
   readonly #pool: PostgresPool;
   readonly #group: string;
   readonly #lease: LeaseGuard | null;
   readonly #queue: WorkerQueue;
   readonly #commits: BatchKind<Advance, CommitResult>;
-  readonly #claims: BatchKind<WorkerId, StoredCopy>;
+  readonly #claims: BatchKind<WorkerId, ClaimedCopy>;
   readonly #reads: BatchKind<WorkerId, StoredCopy | null>;
   readonly #others: BatchKind<() => Promise<CommitResult>, CommitResult>;
 
@@ -72,7 +84,7 @@ export class PostgresStateStore implements StateStore {
     this.#others = { sizeMax: 1, weightMax: 0, run: async ([work]) => (work === undefined ? [] : [await work()]) };
   }
 
-  claim(worker: WorkerId): Promise<StoredCopy> {
+  claim(worker: WorkerId): Promise<ClaimedCopy> {
     return this.#queue.submit(this.#claims, { worker, request: worker, weight: LOAD_WEIGHT, urgent: true });
   }
 
@@ -128,25 +140,26 @@ export class PostgresStateStore implements StateStore {
   }
 
   /** First the epochs, then what is stored: from then on only an owner that is newer still can change it. */
-  async #claimAll(workers: readonly WorkerId[]): Promise<(StoredCopy | Error)[]> {
-    const epochs = await this.#raiseAll(workers);
-    const stored = epochs.size === 0 ? [] : await this.#readAll(workers);
+  async #claimAll(workers: readonly WorkerId[]): Promise<(ClaimedCopy | Error)[]> {
+    const raised = await this.#raiseAll(workers);
+    const stored = raised.size === 0 ? [] : await this.#readAll(workers);
     return workers.map((worker, index) => {
-      const epoch = epochs.get(worker);
+      const own = raised.get(worker);
       const copy = stored[index];
-      if (epoch === undefined || copy === undefined || copy === null || copy.epoch !== epoch)
+      if (own === undefined || copy === undefined || copy === null || copy.epoch !== own.epoch)
         return this.#notOurs(worker);
-      return copy;
+      return { ...copy, before: own.before };
     });
   }
 
   /**
    * Each epoch is raised from the one that was just read, and from no other: a statement whose answer was lost, and that the server
-   * carries out late, or after the next one, finds another epoch and does nothing.
+   * carries out late, or after the next one, finds another epoch and does nothing. A new row counts as written after every removed
+   * namesake, and before whatever Redis may have of a worker that only Postgres has forgotten.
    */
-  async #raiseAll(workers: readonly WorkerId[]): Promise<ReadonlyMap<WorkerId, bigint>> {
+  async #raiseAll(workers: readonly WorkerId[]): Promise<ReadonlyMap<WorkerId, Raised>> {
     const { schema } = this.#pool;
-    const raised = new Map<WorkerId, bigint>();
+    const raised = new Map<WorkerId, Raised>();
     for (let tries = CLAIM_TRIES, left = workers; left.length > 0 && tries > 0; tries--) {
       const found = await this.#pool.query<{ worker: string; epoch: string }>(
         'epochs',
@@ -163,13 +176,14 @@ export class PostgresStateStore implements StateStore {
             WHERE node_group = $3 AND epoch = $4 AND holder = $5 AND expires_at > clock_timestamp())),
          given AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::bigint[]) AS g(worker, epoch))
          INSERT INTO "${schema}".workers AS w (node_group, worker, epoch, written_epoch, revision)
-         SELECT $3, g.worker, gone.epoch + 1, gone.epoch + 1, 0 FROM given g, gone, mine ORDER BY g.worker COLLATE "C"
-         ON CONFLICT (node_group, worker) DO UPDATE SET epoch = w.epoch + 1
+         SELECT $3, g.worker, ${nextEpoch('gone.epoch')}, gone.epoch + 1, 0 FROM given g, gone, mine ORDER BY g.worker COLLATE "C"
+         ON CONFLICT (node_group, worker) DO UPDATE SET epoch = ${nextEpoch('w.epoch')}
           WHERE w.epoch = (SELECT g.epoch FROM given g WHERE g.worker = excluded.worker)
          RETURNING w.worker, w.epoch`,
         [left, expected, ...(this.#lease?.proof() ?? [this.#group, null, null])],
       );
-      for (const { worker, epoch } of granted) raised.set(worker, BigInt(epoch));
+      for (const { worker, epoch } of granted)
+        raised.set(worker, { epoch: BigInt(epoch), before: BigInt(before.get(worker) ?? 0) });
       left = left.filter((worker) => !raised.has(worker));
     }
     return raised;

@@ -212,6 +212,7 @@ export class SyncedStateStore implements StateStore {
         break;
       case 'redis':
         right = { ...(redis as StoredCopy), epoch };
+        if (postgres.before !== undefined && right.writtenEpoch > postgres.before) this.#tellForgotten(worker);
         this.#tellRepair(worker, 'Postgres', postgres, decision.damaged);
         mustBe(worker, await this.#bringUp(worker, postgres, right));
         break;
@@ -288,7 +289,7 @@ export class SyncedStateStore implements StateStore {
       return new RuntimeError('FENCED', `Worker ${worker} was claimed by another owner (epoch ${now.epoch}).`);
     return new RuntimeError(
       'STATE_CONFLICT',
-      `Redis knows owner ${newer} of worker ${worker}, Postgres only ${epoch}: Postgres was put back to an earlier time. Look with \`runtime state diff ${worker}\`, then \`runtime state resolve ${worker} --take redis\` or \`--take postgres\`.`,
+      `Redis knows owner ${newer} of worker ${worker}, Postgres only ${epoch}: Postgres was put back to an earlier time, and so was its clock. Look with \`runtime state diff ${worker}\`, then \`runtime state resolve ${worker} --take redis\` or \`--take postgres\`.`,
     );
   }
 
@@ -301,6 +302,12 @@ export class SyncedStateStore implements StateStore {
     const track = this.#tracks.get(worker);
     if (track !== undefined) this.#checkpoints.drop(track);
     this.#tracks.delete(worker);
+  }
+
+  /** Whoever wrote the copy in Redis had claimed the worker in Postgres before. */
+  #tellForgotten(worker: WorkerId): void {
+    const text = `Postgres has forgotten an owner of worker ${worker}: it was restored from a backup, or failed over to a replica that lacked it. Its newer copy in Redis was taken`;
+    this.#o.log('warn', text, { worker });
   }
 
   /** Nothing was lost by it, but somebody should know. A copy that merely is behind is the ordinary case after a crash. */
