@@ -44,8 +44,8 @@ export interface DurableIntent {
  *
  * - `done`: the service has acted, or refused for good; `result` is what `call` would have returned.
  * - `absent`: the service has not acted under this id **and never will**: the worker may do it again, under another id. Say it
- *   only when the request cannot be on its way any more: where the service may still take it, not before `notAfter` has passed. Of a
- *   call that another process made, or this one before it was restarted, the engine does not believe it earlier.
+ *   only when the request cannot be on its way any more: where the service may still take it, not before `notAfter` has passed.
+ *   Whoever sent it, the engine believes it one second after that at the earliest, and asks again right then.
  * - `unknown`: it cannot be told now; it is asked again later.
  */
 export type Resolution =

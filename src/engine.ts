@@ -131,7 +131,10 @@ class Engine implements Runtime {
       parkLeadMs: parking.leadMs,
       world: options.world === undefined ? null : checkedWorld(options.world),
       // One node owns all of its workers for as long as it runs.
-      durableWindowMs: Math.min(DURABLE_WINDOW_MS, options.placement?.leaseMs ?? DURABLE_WINDOW_MS),
+      durableWindowMs: Math.min(
+        options.durableWindowMs ?? DURABLE_WINDOW_MS,
+        options.placement?.leaseMs ?? Number.POSITIVE_INFINITY,
+      ),
       mayAct: () => stores.placement === null || stores.placement.leftMs > ACT_MS_MIN,
       onTick: (record) => {
         records.appendTick(record);

@@ -161,6 +161,7 @@ const shape = {
   retention: retention.optional(),
   minIntervalMs: numberIn(RANGES.minIntervalMs, false).optional(),
   spread: z.boolean().optional(),
+  durableWindowMs: numberIn(RANGES.durableWindowMs, false).optional(),
   adapters: z.array(adapter).optional(),
   postgres: postgres.optional(),
   redis: redis.optional(),

@@ -140,6 +140,11 @@ export interface RuntimeOptions {
   readonly minIntervalMs?: number;
   /** Spread workers that start together over their interval. Default true. */
   readonly spread?: boolean;
+  /**
+   * How long after its intent a durable call may be acted on (its `notAfter`), ms, 500 to 600,000. One that failed and is not found is
+   * `absent` a second after that. Default 10,000; a shorter lease shortens it.
+   */
+  readonly durableWindowMs?: number;
   /** Own capabilities; a worker reaches them as `ctx.<name>`. */
   readonly adapters?: readonly Adapter[];
   /** Without it state is kept in the data folder. */

@@ -58,11 +58,11 @@ export const INTENTS_MAX = 32;
 /** JSON of the request and of the result that one of them keeps. */
 export const INTENT_REQUEST_BYTES_MAX = 16 * KiB;
 export const INTENT_RESULT_BYTES_MAX = 16 * KiB;
-/** How long an adapter may take to find out what became of one, ms, and how many are asked at once per worker. */
-/** For how long after its intent a durable call may be acted on, at most; a shorter lease shortens it. */
+/** For how long after its intent a durable call may be acted on where the options do not say it; a shorter lease shortens it. */
 export const DURABLE_WINDOW_MS = 10_000;
 /** How far the clocks of nodes and services may be apart. */
 export const CLOCK_SKEW_MS = 1_000;
+/** How long an adapter may take to find out what became of one, ms, and how many are asked at once per worker. */
 export const RESOLVE_MS_MAX = 10_000;
 export const RESOLVES_MAX = 4;
 

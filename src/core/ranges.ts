@@ -27,6 +27,7 @@ export const RANGES = {
   checkpointMs: [50, 600_000],
   unsyncedMs: [1_000, 86_400_000],
   leaseMs: [2_000, 600_000],
+  durableWindowMs: [500, 600_000],
 } as const satisfies Record<string, Range>;
 
 /** Ticks, minutes and logs of all workers together, on disk. */

@@ -47,8 +47,6 @@ interface Run {
   readonly shown: ReadonlySet<string>;
 }
 
-/** Then those that are settled are forgotten. */
-const OWN_MAX = 256;
 /** What an adapter throws by which nothing was sent. */
 const NOT_SENT: ReadonlySet<string> = new Set(['BAD_ARGUMENT', 'EGRESS_DENIED']);
 
@@ -58,8 +56,6 @@ export class DurableCalls {
   /** Drawn for the first call: most workers never make one. */
   #ownerId: string | null = null;
   readonly #underWay = new Set<string>();
-  /** Made here since the worker was claimed: nobody else sends them, and this node knows when it has ended. */
-  readonly #own = new Set<string>();
   readonly resolver: IntentResolver;
   #runs = 0;
   #run: Run | null = null;
@@ -71,7 +67,8 @@ export class DurableCalls {
       clock: services.clock,
       pending: () => this.#intents.filter(isPending),
       isUnderWay: (id) => this.#underWay.has(id),
-      mayArrive: ({ id, notAfter = 0 }) => !this.#own.has(id) && services.clock.wallMs() <= notAfter + CLOCK_SKEW_MS,
+      // Whoever sent it, also this node: a connection that broke tells nothing of what lies in a proxy or in the service's queue.
+      mayArriveUntil: ({ notAfter = 0 }) => notAfter + CLOCK_SKEW_MS,
       ask: (intent, limit) => services.dispatcher.resolve(owner.worker, intent, limit),
       onOutcome: (id, outcome) => this.#keep(withOutcome(this.#intents, id, outcome)),
     });
@@ -116,7 +113,6 @@ export class DurableCalls {
     this.#keep(withIntent(this.#intents, intent, run.answered ?? NO_IDS));
     const { id } = intent;
     this.#underWay.add(id);
-    this.#noteOwn(id);
     try {
       const notAfter = await this.#permit(run, signal, commit, id);
       const json = await this.#send(run, request, id, notAfter);
@@ -131,15 +127,8 @@ export class DurableCalls {
       return json;
     } finally {
       this.#underWay.delete(id);
+      this.resolver.again(id);
     }
-  }
-
-  #noteOwn(id: string): void {
-    if (this.#own.size > OWN_MAX) {
-      const open = new Set(this.#intents.map((intent) => intent.id));
-      for (const one of this.#own) if (!open.has(one)) this.#own.delete(one);
-    }
-    this.#own.add(id);
   }
 
   #intentOf(run: Run, { adapter, method, request }: DurableRequest): Intent {

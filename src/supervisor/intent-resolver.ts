@@ -1,6 +1,7 @@
 /**
  * Asks adapters what became of durable calls whose outcome is unknown: each at once in a new life and after the run that made it, then
- * again and again with longer pauses. It works while a life is lived, and only asks: nothing is ever sent again.
+ * again and again with longer pauses, and right after the moment from which on "absent" counts. It works while a life is lived, and
+ * only asks: nothing is ever sent again.
  */
 
 import type { Clock } from '../core/clock.ts';
@@ -14,8 +15,8 @@ export interface ResolverOptions {
   readonly pending: () => readonly Intent[];
   /** Is its call still unanswered in this node? Then "absent" means nothing. */
   readonly isUnderWay: (id: string) => boolean;
-  /** May another process still send it, or the service still act on it? Then it means nothing either. */
-  readonly mayArrive: (intent: Intent) => boolean;
+  /** Unix ms until which the service may still get it, or act on it. Then it means nothing either. */
+  readonly mayArriveUntil: (intent: Intent) => number;
   readonly ask: (intent: Intent, limit: { signal: AbortSignal; remainingMs: number }) => Promise<Outcome>;
   readonly onOutcome: (id: string, outcome: Outcome) => void;
 }
@@ -61,18 +62,33 @@ export class IntentResolver {
     if (first.length === 0) return;
     const late = Promise.withResolvers<void>();
     const cancel = this.#o.clock.after(RESOLVE_MS_MAX, late.resolve);
-    const asked = Promise.all(first.map((intent) => this.#ask(intent, life)));
+    const asked = Promise.all(first.map(({ id }) => this.#ask(id, life)));
     await Promise.race([asked, late.promise, aborted(life.signal)]).finally(cancel);
   }
 
-  async #ask(intent: Intent, life: AbortController): Promise<void> {
-    const { id } = intent;
+  /** Its call has ended without an answer: what was asked before, with longer and longer pauses, said nothing. */
+  again(id: string): void {
+    const cancel = this.#pauses.get(id);
+    if (cancel === undefined || this.#life === null) return;
+    cancel();
+    this.#pauses.delete(id);
+    this.#tries.delete(id);
+    void this.#ask(id, this.#life);
+  }
+
+  async #ask(id: string, life: AbortController): Promise<void> {
     const tries = (this.#tries.get(id) ?? 0) + 1;
     this.#tries.set(id, tries);
     while (this.#asking >= RESOLVES_MAX && !life.signal.aborted)
       await new Promise<void>((resolve) => this.#queue.push(resolve));
     if (life.signal.aborted) return;
+    const intent = this.#find(id);
+    if (intent === undefined) {
+      this.#queue.shift()?.();
+      return;
+    }
     this.#asking += 1;
+    const askedAt = this.#o.clock.wallMs();
     let outcome: Outcome;
     try {
       outcome = await this.#askOnce(intent, life.signal);
@@ -82,13 +98,13 @@ export class IntentResolver {
     }
     if (life.signal.aborted) return;
     this.#o.onOutcome(id, outcome);
-    if (outcome.kind === 'unknown') return this.#later(intent, life, tries);
+    if (outcome.kind === 'unknown') return this.#later(id, life, tries, askedAt);
     this.#tries.delete(id);
   }
 
   async #askOnce(intent: Intent, life: AbortSignal): Promise<Outcome> {
     const underWay = this.#o.isUnderWay(intent.id);
-    const mayArrive = this.#o.mayArrive(intent);
+    const mayArrive = this.#o.clock.wallMs() <= this.#o.mayArriveUntil(intent);
     const limit = new AbortController();
     const cancel = this.#o.clock.after(RESOLVE_MS_MAX, () => limit.abort());
     const signal = AbortSignal.any([life, limit.signal]);
@@ -104,16 +120,25 @@ export class IntentResolver {
     }
   }
 
-  #later(intent: Intent, life: AbortController, tries: number): void {
-    const { id } = intent;
-    const pauseMs = Math.min(PAUSE_MS_MIN * 2 ** (tries - 1), PAUSE_MS_MAX);
+  #later(id: string, life: AbortController, tries: number, askedAt: number): void {
+    const intent = this.#find(id);
+    if (intent === undefined) return;
+    let pauseMs = Math.min(PAUSE_MS_MIN * 2 ** (tries - 1), PAUSE_MS_MAX);
+    const until = this.#o.mayArriveUntil(intent);
+    // The first question that may be answered with "absent" is not put off.
+    if (askedAt <= until) pauseMs = Math.min(pauseMs, Math.max(until + 1 - this.#o.clock.wallMs(), 0));
     const cancel = this.#o.clock.after(pauseMs, () => {
       this.#pauses.delete(id);
-      // Its call may have been answered meanwhile.
-      if (this.#o.pending().some((one) => one.id === id)) void this.#ask(intent, life);
-      else this.#tries.delete(id);
+      void this.#ask(id, life);
     });
     this.#pauses.set(id, cancel);
+  }
+
+  /** As it stands now: its call may have been answered meanwhile, or its window have begun anew. */
+  #find(id: string): Intent | undefined {
+    const intent = this.#o.pending().find((one) => one.id === id);
+    if (intent === undefined) this.#tries.delete(id);
+    return intent;
   }
 }
 

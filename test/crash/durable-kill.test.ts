@@ -96,7 +96,8 @@ describe('kill -9 of a node that trades', () => {
       for (let i = 0; i < 6; i++) {
         exchange.troubles.push('none', 'none', 'none');
         exchange.troubles.push(
-          (['cut-after', 'cut-before', 'fail-after', 'fail-before'] as const)[Math.floor(random() * 4)] ?? 'none',
+          (['cut-after', 'cut-before', 'fail-after', 'fail-before', 'late'] as const)[Math.floor(random() * 5)] ??
+            'none',
         );
       }
       await node.until((lines) => NAMES.every((name) => ticksOf(lines, name).length > 1));

@@ -39,7 +39,12 @@ def tick(ctx):
 `;
 
 const [dataDir = '', url = ''] = process.argv.slice(2);
-const runtime = createRuntime({ dataDir, minIntervalMs: 10, adapters: [createExchangeAdapter(url)] });
+const runtime = createRuntime({
+  dataDir,
+  minIntervalMs: 10,
+  durableWindowMs: 500,
+  adapters: [createExchangeAdapter(url)],
+});
 const tell = (line: Readonly<Record<string, unknown>>): void => say(JSON.stringify(line));
 runtime.on('log', ({ worker, text, fields }) =>
   tell({ kind: text, worker, ...(JSON.parse(fields ?? '{}') as object) }),

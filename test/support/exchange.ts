@@ -8,10 +8,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 
 /**
- * What the next order meets: its connection is cut before or after the order is placed, a 500 before or after, or its answer
- * is held back until {@link Exchange.release}.
+ * What the next order meets: its connection is cut before or after the order is placed, a 500 before or after, its answer
+ * is held back until {@link Exchange.release}, or its connection is cut at once and a proxy hands the order on {@link LATE_MS} later.
  */
-export type Trouble = 'cut-before' | 'cut-after' | 'fail-before' | 'fail-after' | 'hold';
+export type Trouble = 'cut-before' | 'cut-after' | 'fail-before' | 'fail-after' | 'hold' | 'late';
+
+const LATE_MS = 300;
 
 export interface Placed {
   readonly orderId: number;
@@ -65,6 +67,10 @@ export async function startExchange(): Promise<Exchange> {
     const trouble = exchange.troubles.shift() ?? 'none';
     if (trouble === 'cut-before') return cut(response);
     if (trouble === 'fail-before') return answer(response, 500, {});
+    if (trouble === 'late') {
+      cut(response);
+      await new Promise((resolve) => setTimeout(resolve, LATE_MS));
+    }
     const before = placed.get(id);
     if (before !== undefined) return answer(response, 409, before);
     // What was sent and came late: whoever asked about it meanwhile was told that it is not there.
@@ -134,6 +140,7 @@ function cut(response: ServerResponse): void {
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): void {
+  if (response.destroyed) return;
   response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
   response.end(JSON.stringify(body));
 }

@@ -37,6 +37,8 @@ export async function startWorld(
     stateStore: store,
     recordStore: new MemoryRecordStore(),
     adapters: [createExchangeAdapter(exchange.url, adapter)],
+    // So that one that was not placed is known to be absent after 1.5 s.
+    durableWindowMs: 500,
     ...rest,
   });
   return {

@@ -301,6 +301,7 @@ describe('finding out what became of one', () => {
     const asked = place(() => answer.promise);
     await settle();
     calls.end('timeout');
+    await clock.advanceAsync(12_000);
     await calls.resolver.ready();
     expect(head.intents[0]).toMatchObject({ status: 'unknown', reason: 'the call is still under way' });
     answer.reject(new RuntimeError('UPSTREAM_FAILED', 'cut'));
@@ -318,10 +319,81 @@ describe('finding out what became of one', () => {
     opened.calls.resolver.wake();
     await opened.calls.resolver.ready();
     expect(opened.head.intents[0]).toMatchObject({ status: 'unknown', reason: 'it may still be on its way' });
-    await opened.clock.advanceAsync(10_000);
+    await opened.clock.advanceAsync(11_000);
     expect(opened.head.intents[0]).toMatchObject({ status: 'unknown' });
-    await opened.clock.advanceAsync(16_000);
+    await opened.clock.advanceAsync(1);
     expect(opened.head.intents[0]).toMatchObject({ status: 'absent' });
     opened.calls.resolver.rest();
+  });
+
+  test('nor of a call of its own that failed: it may lie in a proxy, and is asked about right after its window', async () => {
+    let isThere = false;
+    const { calls, head, clock, place } = open({
+      resolve: async () => (isThere ? { kind: 'done', json: '{"orderId":1}' } : { kind: 'absent' }),
+    });
+    calls.resolver.wake();
+    const failing = async (): Promise<void> => {
+      calls.begin('tick');
+      const failed = place(() => Promise.reject(new RuntimeError('UPSTREAM_FAILED', 'connection reset')));
+      await expect(failed).rejects.toMatchObject({ code: 'UPSTREAM_FAILED' });
+      calls.end('ok');
+      await calls.resolver.ready();
+    };
+    await failing();
+    expect(head.intents).toMatchObject([{ status: 'unknown', reason: 'it may still be on its way' }]);
+    await clock.advanceAsync(11_000);
+    expect(head.intents).toMatchObject([{ status: 'unknown' }]);
+    await clock.advanceAsync(1);
+    expect(head.intents).toMatchObject([{ status: 'absent' }]);
+    await failing();
+    // The proxy lets it through, late.
+    isThere = true;
+    await clock.advanceAsync(1_000);
+    expect(head.intents).toMatchObject([{ status: 'done', result: '{"orderId":1}' }]);
+    calls.resolver.rest();
+  });
+
+  test('is asked again at once when the answer took until after the window: the question was asked in it', async () => {
+    const clockOf: { clock?: FakeClock } = {};
+    const asked: number[] = [];
+    const { calls, head, clock } = open({
+      intents: [{ ...PENDING, notAfter: new FakeClock().wallMs() + 2_500 }],
+      resolve: async () => {
+        asked.push(clockOf.clock?.monoMs() ?? 0);
+        await new Promise<void>((resolve) => clockOf.clock?.after(asked.length === 3 ? 1_000 : 0, resolve));
+        return { kind: 'absent' };
+      },
+    });
+    clockOf.clock = clock;
+    const from = clock.monoMs();
+    calls.resolver.wake();
+    void calls.resolver.ready();
+    await clock.advanceAsync(4_100);
+    expect(asked.map((at) => at - from)).toEqual([0, 1_000, 3_000, 4_000]);
+    expect(head.intents).toMatchObject([{ status: 'absent' }]);
+    calls.resolver.rest();
+  });
+
+  test('heeds the window that began anew while the call waited for the store', async () => {
+    const { calls, head, clock } = open({ resolve: async () => ({ kind: 'absent' }) });
+    calls.resolver.wake();
+    calls.begin('tick');
+    const stored = Promise.withResolvers<void>();
+    let commits = 0;
+    const send = (): Promise<string> => Promise.reject(new RuntimeError('UPSTREAM_FAILED', 'cut'));
+    const request = { adapter: 'exchange', method: 'place', request: '{}', send };
+    const failed = calls.perform(request, new AbortController().signal, () =>
+      commits++ === 0 ? stored.promise : Promise.resolve(),
+    );
+    await calls.resolver.ready();
+    await clock.advanceAsync(14_000);
+    stored.resolve();
+    await expect(failed).rejects.toMatchObject({ code: 'UPSTREAM_FAILED' });
+    calls.end('ok');
+    await clock.advanceAsync(10_900);
+    expect(head.intents).toMatchObject([{ status: 'unknown' }]);
+    await clock.advanceAsync(200);
+    expect(head.intents).toMatchObject([{ status: 'absent' }]);
+    calls.resolver.rest();
   });
 });

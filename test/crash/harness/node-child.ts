@@ -116,6 +116,8 @@ const runtime = createRuntime({
   dataDir: config.dataDir,
   minIntervalMs: 10,
   adapters: [adapter],
+  // A round is too short to wait for the default.
+  durableWindowMs: 2_000,
   ...(config.setup === 'embedded' ? {} : servers),
   ...(config.setup === 'redis+postgres' ? { redis: { url: config.redisUrl, prefix: generation } } : {}),
   log: (level, message) => {
