@@ -104,6 +104,20 @@ export class StateDesk {
     await this.#self.commit('durable');
   }
 
+  /** As {@link store}; whoever asks waits no longer than this for a store that went away meanwhile. */
+  async storeWithin(edit: StateEdit, limitMs: number): Promise<void> {
+    const { clock } = this.#self.services;
+    const stored = this.store(edit);
+    await new Promise<void>((resolve, reject) => {
+      const look = (): void => {
+        if (this.#self.ledger.away) reject(storedLater(this.#self.id, this.#self.reason));
+        else cancel = clock.after(LOOK_MS, look);
+      };
+      let cancel = clock.after(limitMs, look);
+      stored.finally(() => cancel()).then(resolve, reject);
+    });
+  }
+
   /** @throws RuntimeError STORE_UNAVAILABLE, and what the ledger was lost to */
   checkStore(): void {
     const { id, ledger, state, reason, services } = this.#self;

@@ -188,8 +188,13 @@ export class StateOrders {
   }
 
   #mustStand(id: WorkerId): void {
-    if (this.#o.slot(id)?.living === true)
-      throw new RuntimeError('ILLEGAL_TRANSITION', `Worker ${id} runs; stop it first.`);
+    const slot = this.#o.slot(id);
+    if (slot?.living === true) throw new RuntimeError('ILLEGAL_TRANSITION', `Worker ${id} runs; stop it first.`);
+    if (slot?.self.ledger.lost === null && !slot.self.ledger.settled)
+      throw new RuntimeError(
+        'STORE_UNAVAILABLE',
+        `A change of the state of worker ${id} is not stored yet, since its store is away. Nothing was done; try again when it is back.`,
+      );
   }
 
   /** It was claimed away from its slot, if it has one. Its code has to be deployed anew. */

@@ -28,6 +28,8 @@ export async function suspendAll({ slots, clock, log, graceMs, hurry }: SuspendO
     slots.map(async (slot) => {
       try {
         await slot.end('suspend', false);
+        // A person's change of a worker without a life may still wait for the store.
+        if (isUnstored(slot)) await slot.self.commit('now').catch(() => undefined);
       } catch (error) {
         // What the others have is stored all the same, and their cells end.
         log('error', `ending ${slot.self.id} failed: ${error}`);
@@ -43,9 +45,11 @@ export async function suspendAll({ slots, clock, log, graceMs, hurry }: SuspendO
     await firstOf(clock, LOOK_MS, [ended]);
     if (open.size < before) leftMs = STORE_MS_MAX;
   }
-  const unstored = slots.filter(({ self }) => self.ledger.lost === null && !self.ledger.settled);
+  const unstored = slots.filter(isUnstored);
   if (unstored.length > 0) log('warn', lineOf(unstored));
 }
+
+const isUnstored = ({ self }: WorkerSlot): boolean => self.ledger.lost === null && !self.ledger.settled;
 
 function lineOf(unstored: readonly WorkerSlot[]): string {
   const names = unstored.slice(0, NAMES_MAX).map(({ self }) => self.id);

@@ -9,7 +9,7 @@ import { type WorkerParts, WorkerSelf } from './worker-self.ts';
 /** Settings that a sandbox is made with. */
 const MADE_WITH: readonly (keyof WorkerSettings)[] = ['params', 'memoryBytes', 'isolation'];
 
-/** Beyond the longest run, for what a life does besides. */
+/** Beyond the longest run, for what a life does besides, and for the store where there is no life. */
 const EDIT_MARGIN_MS = 15_000;
 
 const PATIENCE_MS_MIN = 1_000;
@@ -120,7 +120,7 @@ export class WorkerSlot {
       if (how !== 'left') return how === 'live';
       await this.#lived;
     }
-    await desk.store(edit);
+    await desk.storeWithin(edit, EDIT_MARGIN_MS);
     return false;
   }
 

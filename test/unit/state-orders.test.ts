@@ -1,0 +1,94 @@
+/** Orders about the state of workers that have no life here, over a store that goes away in the middle of them. */
+import { beforeEach, describe, expect, test } from 'vitest';
+import { MemoryStateStore } from '../../src/store/memory.ts';
+import type { CellPool } from '../../src/supervisor/cell-pool.ts';
+import { workerOf } from '../support/engine.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { createRegistry, type RegistryUnderTest } from '../support/registry.ts';
+import { CommandedStore } from '../support/stores.ts';
+
+const W = 'default/w';
+const V = 'default/v';
+const NO_CELLS = { close: async () => undefined } as unknown as CellPool;
+const CODE = 'export function tick() {}';
+
+let store: CommandedStore;
+let clock: FakeClock;
+let world: RegistryUnderTest;
+
+beforeEach(() => {
+  store = new CommandedStore(new MemoryStateStore());
+  clock = new FakeClock();
+  world = createRegistry({ pool: NO_CELLS, clock, store });
+});
+
+const set = (key: string, value: unknown): Promise<unknown> => world.registry.state.write(W, [{ key, value }]);
+const stored = async (id: string): Promise<unknown> => Object.fromEntries((await store.read(id))?.entries ?? []);
+/** What it came to within so many ms; `open` where it did not. */
+async function within(ms: number, promise: Promise<unknown>): Promise<unknown> {
+  let result: unknown = 'open';
+  promise.then(
+    (value) => {
+      result = value;
+    },
+    (error: unknown) => {
+      result = error;
+    },
+  );
+  await clock.advanceAsync(ms);
+  return result;
+}
+
+describe('a change of a worker without a life whose store goes away meanwhile', () => {
+  beforeEach(async () => {
+    await world.registry.deploy(workerOf('w', CODE));
+    await set('a', 1);
+  });
+
+  test('is told after 15 s to be stored later, and is: once, and before anything that comes behind it', async () => {
+    store.fate = 'lose';
+    const asked = set('a', 2);
+    expect(await within(14_000, asked)).toBe('open');
+    expect(await within(2_000, asked)).toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: expect.stringContaining('it is stored as soon as the store is back'),
+    });
+    // The next order is not held up by it.
+    expect(await within(0, set('a', 3))).toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: expect.stringContaining('Nothing was changed'),
+    });
+    store.fate = 'ok';
+    await clock.advanceAsync(2_000);
+    expect(await stored(W)).toEqual({ a: '2' });
+    expect(new Set(store.commits.map(({ commitId }) => commitId)).size).toBe(2);
+    expect(await within(0, set('a', 4))).toMatchObject({ live: false, revision: '3' });
+    expect(clock.pending).toBe(1);
+  });
+
+  test('and that does not answer at all is told so too', async () => {
+    const gate = Promise.withResolvers<void>();
+    store.gate = gate.promise;
+    expect(await within(20_000, set('a', 2))).toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    store.gate = null;
+    gate.resolve();
+    await clock.advanceAsync(0);
+    expect(await stored(W)).toEqual({ a: '2' });
+  });
+
+  test('is not lost to a rename, nor to the end of the engine', async () => {
+    store.fate = 'refuse';
+    expect(await within(20_000, set('a', 2))).toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    const renamed = world.registry.state.rename(W, V);
+    expect(await within(0, renamed)).toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: expect.stringContaining('not stored yet'),
+    });
+    const ended = world.registry.suspendAll(10_000);
+    expect(await within(1_000, ended)).toBe('open');
+    store.fate = 'ok';
+    expect(await within(2_000, ended)).toBe(undefined);
+    expect(await stored(W)).toEqual({ a: '2' });
+    expect(world.engineLog.filter((line) => line.includes('stopped before'))).toEqual([]);
+  });
+});
