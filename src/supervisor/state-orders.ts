@@ -27,7 +27,7 @@ export interface StateOrdersParts {
   readonly wallMs: () => number;
   readonly inTurn: <T>(id: WorkerId, work: () => Promise<T>) => Promise<T>;
   readonly slot: (id: WorkerId) => WorkerSlot | undefined;
-  /** As {@link slot}, claimed anew where it was lost to a store that was put back. */
+  /** As {@link slot}, claimed anew where it was lost: to a store that was put back, or to an order that was cut short. */
   readonly owned: (id: WorkerId) => Promise<WorkerSlot>;
   readonly isDormant: (id: WorkerId) => boolean;
   /** Stored as it is, and attached to nobody. */
@@ -77,6 +77,7 @@ export class StateOrders {
           `The state of worker ${id} is kept once: there is nothing to choose from.`,
         );
       this.#mustStand(id);
+      this.#letGo(id);
       const { head, revision } = await store.resolve(id, { take, force });
       this.#detach(id, head);
       return { revision: String(revision), live: false };
@@ -96,11 +97,14 @@ export class StateOrders {
     const old = await store.read(from);
     if (old === null) throw notFound(from);
     mustBeIntact(from, old);
-    const existing = this.#o.slot(to) !== undefined ? undefined : await store.read(to);
+    const target = this.#o.slot(to);
+    const existing = await store.read(to);
     // A rename that was cut short has left the very same under both names.
-    const isOurs = existing !== undefined && existing !== null && isSame(old, existing);
-    if (existing !== null && !isOurs && !isBlank(existing)) throw taken(to);
+    const isOurs = existing !== null && !isBlank(existing) && target?.living !== true && isSame(old, existing);
+    const isFree = target === undefined && (existing === null || isBlank(existing));
+    if (!isOurs && !isFree) throw taken(to);
     // From here on nobody changes it under the old name.
+    this.#letGo(from);
     const claimed = await store.claim(from);
     mustBeIntact(from, claimed);
     const head = claimed.head ?? JSON.stringify(NEW_HEAD);
@@ -109,7 +113,7 @@ export class StateOrders {
       if (!isBlank(next)) throw taken(to);
       await this.#commit(to, next, head, claimed.entries);
     }
-    this.#o.setDormant(to, parseHead(to, head));
+    if (target === undefined) this.#o.setDormant(to, parseHead(to, head));
     this.#detach(from, head);
     await this.#o.remove(from);
   }
@@ -197,17 +201,22 @@ export class StateOrders {
       );
   }
 
-  /** It was claimed away from its slot, if it has one. Its code has to be deployed anew. */
-  #detach(id: WorkerId, head: string | null): void {
+  /** It is about to be claimed away from its slot, if it has one. Where the order fails, the next one claims it anew for the slot. */
+  #letGo(id: WorkerId): void {
     this.#o
       .slot(id)
       ?.self.ledger.close(new RuntimeError('STOPPED', 'The state of the worker was taken over by an order.'));
+  }
+
+  /** Its code has to be deployed anew. */
+  #detach(id: WorkerId, head: string | null): void {
+    this.#letGo(id);
     this.#o.setDormant(id, parseHead(id, head));
   }
 }
 
 /** Claimed, and never written. */
-const isBlank = (stored: Claimed | undefined): boolean => stored !== undefined && stored.revision === 0n;
+const isBlank = ({ revision }: Claimed): boolean => revision === 0n;
 
 function isSame(one: Claimed, other: Claimed): boolean {
   return one.head === other.head && checksumOf(one.entries) === checksumOf(other.entries);

@@ -319,14 +319,17 @@ export class WorkerRegistry {
   }
 
   /**
-   * For an order that writes. What was lost to a store that was put back is claimed anew: whoever gives the order has seen the
-   * reason, and the worker goes on from what is stored.
+   * For an order that writes. What was lost, to a store that was put back or to an order that was cut short, is claimed anew: whoever
+   * gives the order has seen the reason, and the worker goes on from what is stored.
    */
   async #owned(id: WorkerId): Promise<WorkerSlot> {
     const slot = this.#slot(id);
     if (slot.self.ledger.lost === null) return slot;
     await slot.end('suspend', true);
-    return this.#claim(id, slot.self.definition, slot.self.compiled);
+    const claimed = await this.#claim(id, slot.self.definition, slot.self.compiled);
+    const { actual, reason } = claimed.self.head;
+    if (actual === 'failed' || actual === 'invalid') claimed.self.restore(actual, reason);
+    return claimed;
   }
 
   #slot(id: WorkerId): WorkerSlot {

@@ -1,7 +1,9 @@
 /** Orders about the state of workers that have no life here, over a store that goes away in the middle of them. */
 import { beforeEach, describe, expect, test } from 'vitest';
+import { RuntimeError } from '../../src/core/errors.ts';
 import { MemoryStateStore } from '../../src/store/memory.ts';
 import type { CellPool } from '../../src/supervisor/cell-pool.ts';
+import { NEW_HEAD } from '../../src/supervisor/head.ts';
 import { workerOf } from '../support/engine.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { createRegistry, type RegistryUnderTest } from '../support/registry.ts';
@@ -92,3 +94,85 @@ describe('a change of a worker without a life whose store goes away meanwhile', 
     expect(world.engineLog.filter((line) => line.includes('stopped before'))).toEqual([]);
   });
 });
+
+describe('a rename', () => {
+  beforeEach(async () => {
+    await world.registry.deploy(workerOf('w', CODE));
+    await set('a', 1);
+  });
+  const rename = (): Promise<void> => world.registry.state.rename(W, V);
+  /** The next claim of this worker fails: before it is done, or with its outcome unknown. */
+  const failClaim = (id: string, isDone: boolean): void => {
+    const claim = store.claim.bind(store);
+    store.claim = async (worker) => {
+      if (worker !== id) return claim(worker);
+      store.claim = claim;
+      if (isDone) await claim(worker);
+      throw new RuntimeError('STORE_UNAVAILABLE', 'cut');
+    };
+  };
+
+  test.each([
+    ['the new name', V, false],
+    ['the old name', W, true],
+  ])('that is cut short when it claims %s leaves a worker that takes orders', async (_what, name, isDone) => {
+    failClaim(name, isDone);
+    await expect(rename()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await set('b', 2)).toMatchObject({ live: false });
+    expect(await stored(W)).toEqual({ a: '1', b: '2' });
+    await rename();
+    expect(await stored(V)).toEqual({ a: '1', b: '2' });
+    expect(await store.read(W)).toBeNull();
+    expect(world.engineLog).toEqual([]);
+  });
+
+  test('to a name that was taken meanwhile leaves the worker as it is, also in what is shown of it', async () => {
+    const head = { ...NEW_HEAD, desired: 'running', actual: 'failed', reason: 'five errors in a row' };
+    const other = new CommandedStore(new MemoryStateStore());
+    await putInto(other, W, head, [['a', '1']]);
+    world = createRegistry({ pool: NO_CELLS, clock, store: other });
+    await world.registry.restore();
+    await world.registry.deploy(workerOf('w', CODE));
+    const read = other.read.bind(other);
+    other.read = async (worker) => {
+      const found = await read(worker);
+      if (worker === V) await putInto(other, V, NEW_HEAD, [['b', '2']]);
+      return found;
+    };
+    await expect(rename()).rejects.toMatchObject({ code: 'WORKER_EXISTS' });
+    await set('a', 2);
+    expect(world.registry.status(W)).toMatchObject({ state: 'failed', reason: 'five errors in a row' });
+    expect((await read(V))?.entries).toEqual([['b', '2']]);
+  });
+
+  test('that was cut short before the old name went is finished when the new one is deployed by then', async () => {
+    const remove = store.remove.bind(store);
+    store.remove = () => Promise.reject(new Error('cut'));
+    await expect(rename()).rejects.toThrow('cut');
+    store.remove = remove;
+    await world.registry.deploy(workerOf('v', CODE));
+    await rename();
+    expect(world.registry.statuses().map(({ name, language }) => [name, language])).toEqual([['v', 'javascript']]);
+    expect(await store.read(W)).toBeNull();
+    await world.registry.state.write(V, [{ key: 'b', value: 2 }]);
+    expect(await stored(V)).toEqual({ a: '1', b: '2' });
+  });
+
+  test('to the name of a worker that was deployed and never ran is refused', async () => {
+    await world.registry.deploy(workerOf('v', CODE));
+    await expect(rename()).rejects.toMatchObject({ code: 'WORKER_EXISTS' });
+    expect(await set('b', 2)).toMatchObject({ revision: '2' });
+  });
+});
+
+async function putInto(
+  into: CommandedStore,
+  worker: string,
+  head: object,
+  entries: readonly (readonly [string, string])[],
+): Promise<void> {
+  const { epoch, revision } = await into.claim(worker);
+  const changes = entries.map(([key, json]) => ({ key, json }));
+  const numbers = { epoch, base: revision, revision: revision + 1n, commitId: `put-${worker}-${epoch}` };
+  await into.commit({ worker, ...numbers, head: JSON.stringify(head), changes, urgent: true, durable: true });
+}
