@@ -144,3 +144,48 @@ test('a user who may not make tables is told so', async () => {
     message: expect.stringContaining('Give its user the right to create a schema and tables there.'),
   });
 });
+
+const SHORT = { lockMs: 1_500, totalMs: 60_000 };
+
+test.each([
+  ['the tables are not there and its schema is locked', 'CREATE TABLE tick_runtime.leases (one int)', false],
+  ['another process makes them', 'SELECT pg_advisory_lock(3853314791062309107)', false],
+  ['they are there, and their list is locked', 'LOCK TABLE tick_runtime.kysely_migration', true],
+])('a migration that waits for somebody else, since %s, says for whom and ends', async (_why, lock, exists) => {
+  const url = await newDatabase();
+  if (exists) await migrate(poolOf(url));
+  const blocker = await clientOf(url);
+  if (!exists) await blocker.query('CREATE SCHEMA tick_runtime');
+  await blocker.query(`SET application_name = 'somebody'`);
+  await blocker.query('BEGIN');
+  await blocker.query(lock);
+  const { rows } = await blocker.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const pool = poolOf(url);
+  // As a start does: its connection has limits of its own.
+  await pool.check();
+  await expect(migrate(pool, SHORT)).rejects.toMatchObject({
+    code: 'STORE_UNAVAILABLE',
+    message: expect.stringMatching(new RegExp(`process ${rows[0]?.pid} of the server \\(somebody, .*end it`)),
+  });
+  const waiting = await blocker.query(
+    `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  expect(waiting.rowCount, 'nothing of it goes on').toBe(0);
+  await blocker.query('ROLLBACK');
+  await blocker.query('SELECT pg_advisory_unlock_all()');
+  expect((await migrate(pool, SHORT)).applied).toEqual(exists ? [] : MIGRATION_NAMES);
+  // What the pool had before counts again.
+  const after = await pool.query<{ limit: string }>('t', `SELECT current_setting('statement_timeout') AS limit`, []);
+  expect(after).toEqual([{ limit: '8s' }]);
+});
+
+test('a migration of a server that goes silent ends too', async () => {
+  const url = await newDatabase();
+  const blocker = await clientOf(url);
+  await blocker.query('SELECT pg_advisory_lock(3853314791062309107)');
+  const pool = poolOf(url);
+  await expect(migrate(pool, { lockMs: 60_000, totalMs: 700 })).rejects.toMatchObject({
+    code: 'STORE_UNAVAILABLE',
+    message: expect.stringContaining('not made or updated within 1 s'),
+  });
+});

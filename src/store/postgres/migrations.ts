@@ -2,9 +2,10 @@
  * The tables, version by version. A migration that was released is never changed: a new one follows it. Several nodes may
  * migrate at once: the migrator holds an advisory lock, so one does it and the others find it done.
  */
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Kysely, PostgresDialect, type PostgresDialectConfig, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import { RuntimeError } from '../../core/errors.ts';
+import { type Connections, MIGRATION_LIMITS, withinLimits } from './migration-watch.ts';
 import { openError, sqlState } from './postgres-error.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 
@@ -52,11 +53,16 @@ export interface Migrated {
   readonly applied: readonly string[];
 }
 
-export async function migrate(pool: PostgresPool): Promise<Migrated> {
-  const db = openKysely(pool);
+/** @throws RuntimeError STORE_UNUSABLE; STORE_UNAVAILABLE, also where somebody else holds a lock on the tables */
+export async function migrate(pool: PostgresPool, limits = MIGRATION_LIMITS): Promise<Migrated> {
+  // The usual start waits for nobody, and needs no right to change tables.
+  if ((await pendingMigrations(pool, limits)).length === 0) return { applied: [] };
   try {
-    const { error, results = [] } = await migrator(db, pool.schema).migrateToLatest();
-    if (error !== undefined) throw error;
+    const { results = [] } = await withinLimits(pool, limits, async (connections) => {
+      const result = await migrator(openKysely(connections), pool.schema).migrateToLatest();
+      if (result.error !== undefined) throw result.error;
+      return result;
+    });
     return { applied: results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName) };
   } catch (thrown) {
     if (thrown instanceof RuntimeError) throw thrown;
@@ -66,12 +72,15 @@ export async function migrate(pool: PostgresPool): Promise<Migrated> {
 }
 
 /** Those that are missing. @throws RuntimeError STORE_UNUSABLE where a newer release has been there */
-export async function pendingMigrations(pool: PostgresPool): Promise<readonly string[]> {
+export async function pendingMigrations(pool: PostgresPool, limits = MIGRATION_LIMITS): Promise<readonly string[]> {
   const table = `"${pool.schema}".kysely_migration`;
   let done: string[];
   try {
-    const { rows } = await pool.raw.query<{ name: string }>(`SELECT name FROM ${table}`);
-    done = rows.map(({ name }) => name);
+    done = await withinLimits(pool, limits, async (connections) => {
+      const client = await connections.connect();
+      const { rows } = await client.query(`SELECT name FROM ${table}`);
+      return rows.map(({ name }: { name: string }) => name);
+    });
   } catch (thrown) {
     // No such table, or no such schema.
     if (!['42P01', '3F000'].includes(sqlState(thrown) ?? '')) throw openError(thrown, pool.where);
@@ -97,9 +106,12 @@ function migrator(db: Kysely<unknown>, schema: string): Migrator {
   });
 }
 
-/** The pool is not its own: nothing here closes it. */
-function openKysely(pool: PostgresPool): Kysely<unknown> {
-  return new Kysely<unknown>({ dialect: new PostgresDialect({ pool: pool.raw }) });
+/** The connections are not its own: nothing here closes them. */
+function openKysely(connections: Connections): Kysely<unknown> {
+  const pool = { connect: () => connections.connect(), end: async () => undefined, options: {} };
+  return new Kysely<unknown>({
+    dialect: new PostgresDialect({ pool: pool as unknown as PostgresDialectConfig['pool'] }),
+  });
 }
 
 const isNewer = (thrown: unknown): boolean =>
