@@ -18,3 +18,9 @@ test('a client of several servers says what went wrong at one of them', () => {
   expect(rootReason(cluster)).toBe(root.message);
   expect(rootReason(new AggregateError([cluster]))).toBe(root.message);
 });
+
+test('what a script was refused is told without the script', () => {
+  const sha = '04903f798f45e7b7918ab2ec301ee5171b63002a';
+  const refused = `MISCONF Errors writing to the AOF file: No space left on device script: ${sha}, on @user_script:13.`;
+  expect(rootReason(new Error(refused))).toBe('MISCONF Errors writing to the AOF file: No space left on device');
+});
