@@ -1,8 +1,9 @@
 /** Several nodes of one group: who runs the workers when one ends, is killed, or is frozen and wakes up. */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createRuntime, type Runtime } from '../../src/index.ts';
+import { createRuntime, migratePostgres, type Runtime } from '../../src/index.ts';
 import type { RuntimeOptions } from '../../src/runtime.ts';
 import { type Cli, startCli } from '../support/cli.ts';
 import { COUNTER } from '../support/counter.ts';
@@ -174,4 +175,37 @@ describe('a second node of the group', () => {
       expect(await second.runtime.readState('w')).toEqual({ n: second.counted.at(-1) });
       expect(Math.max(...countedBy(first))).toBeLessThan(second.counted[0] ?? 0);
     });
+
+  test('ends the start of one whose lease was lost while it deployed its workers', { timeout: 60_000 }, async () => {
+    const group = newGroup();
+    await migratePostgres({ url: database.url, schema: group.schema }, { checkOnly: false });
+    const client = new Client(database.url);
+    await client.connect();
+    onTestFinished(() => client.end());
+    // Workers can be listed and not claimed.
+    await client.query('BEGIN');
+    await client.query(`LOCK TABLE "${group.schema}".workers IN SHARE MODE`);
+    const first = startProcess(group);
+    await poll(
+      'it deploys',
+      async () => {
+        const { rowCount } = await client.query(
+          `SELECT FROM pg_locks WHERE NOT granted AND relation = '"${group.schema}".workers'::regclass`,
+        );
+        return (rowCount ?? 0) > 0 || undefined;
+      },
+      { limitMs: 20_000 },
+    );
+    const other = new Client(database.url);
+    await other.connect();
+    await other.query(
+      `UPDATE "${group.schema}".leases SET epoch = epoch + 1, holder = 'other', expires_at = clock_timestamp() + interval '1 hour'`,
+    );
+    await other.end();
+    expect(await first.ended, first.lines.join('\n')).toBe(6);
+    const said = first.lines.join('\n');
+    expect(said).toContain('another node took the workers over');
+    expect(said).not.toContain('Ctrl-C stops');
+    expect(said).not.toContain('cannot run');
+  });
 });

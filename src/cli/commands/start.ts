@@ -120,16 +120,17 @@ class Session {
     });
     await runtime.start();
     await this.#listen(runtime);
-    if (this.#end.requested) return;
+    // By a signal, or because the lease was lost.
+    const ending = () => this.#end.requested || this.#abort.signal.aborted;
+    if (ending()) return;
     // After the data folder is locked: of a second start, that is what must be told, not a port that the first one's sidecar has.
     await this.#sidecars.start(this.#config.sidecars, this.#abort.signal);
-    if (this.#end.requested) return;
-    const ending = () => this.#end.requested || this.#abort.signal.aborted;
+    if (ending()) return;
     const counts = await deployAll(runtime, this.#config.workers, this.#reporter, {
       restartFailed: this.#restartFailed,
       ending,
     });
-    if (this.#end.requested) return;
+    if (ending()) return;
     const trouble = [
       counts.invalid > 0 && `${counts.invalid} cannot run`,
       counts.failed > 0 && `${counts.failed} failed earlier`,
