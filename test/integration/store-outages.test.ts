@@ -89,6 +89,11 @@ describe('Redis', () => {
       () => redis.restart(),
     );
     expect(world.engine.engineLog).toContainEqual(expect.stringMatching(/^warn: Redis at .*: /));
+    const gap = world.engine.engineLog.filter((line) => line.includes('the store is'));
+    expect(gap).toEqual([
+      expect.stringMatching(/^error: the store is away: /),
+      expect.stringMatching(/^info: the store is back; 2 workers waited for it, the first for [\d.]+ s$/),
+    ]);
     expect(world.engine.states.filter(({ to }) => to === 'paused').map(({ reason }) => reason)).toContainEqual(
       expect.stringMatching(/Redis/),
     );

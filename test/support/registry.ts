@@ -27,6 +27,8 @@ export interface RegistryUnderTest {
   readonly states: readonly RuntimeEvents['worker'][];
   /** What the engine said about itself. */
   readonly engineLog: readonly string[];
+  /** The fields of those lines. */
+  readonly engineFields: readonly (Record<string, unknown> | undefined)[];
 }
 
 export function createRegistry(options: RegistryOptions): RegistryUnderTest {
@@ -36,13 +38,17 @@ export function createRegistry(options: RegistryOptions): RegistryUnderTest {
   const logs: LogRecord[] = [];
   const states: RuntimeEvents['worker'][] = [];
   const engineLog: string[] = [];
+  const engineFields: (Record<string, unknown> | undefined)[] = [];
   const registry = new WorkerRegistry({
     services: {
       clock,
       scheduler,
       pool,
       dispatcher: new Dispatcher([]),
-      log: (level, message) => engineLog.push(`${level}: ${message}`),
+      log: (level, message, fields) => {
+        engineLog.push(`${level}: ${message}`);
+        engineFields.push(fields);
+      },
       newId,
       phase: () => 0,
       readState: (worker) => store.read(worker),
@@ -67,5 +73,5 @@ export function createRegistry(options: RegistryOptions): RegistryUnderTest {
     scheduler.stop();
     await pool.close();
   });
-  return { registry, ticks, logs, states, engineLog };
+  return { registry, ticks, logs, states, engineLog, engineFields };
 }
