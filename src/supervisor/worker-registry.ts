@@ -176,10 +176,7 @@ export class WorkerRegistry {
   /** Another node owns the workers: nothing of them is written any more, and all of them end. */
   abandon(error: RuntimeError): void {
     this.#ended = true;
-    for (const slot of this.#slots.values()) {
-      slot.self.ledger.close(error);
-      slot.end('suspend', true).catch(() => undefined);
-    }
+    for (const slot of this.#slots.values()) slot.abandon(error);
   }
 
   /** Cuts every run in flight, and the grace of {@link suspendAll}. */

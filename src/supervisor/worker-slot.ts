@@ -1,5 +1,5 @@
 /** The orders that a worker takes: begin a life, end it, change. What a life is stands in worker-life.ts. */
-import { toRuntimeError } from '../core/errors.ts';
+import { type RuntimeError, toRuntimeError } from '../core/errors.ts';
 import type { CompiledWorker, Schedule, WorkerDefinition, WorkerSettings } from '../workers/definition.ts';
 import type { SlotServices } from './slot-services.ts';
 import type { StateEdit } from './state-edit.ts';
@@ -19,6 +19,7 @@ export class WorkerSlot {
   readonly self: WorkerSelf;
   #life: WorkerLife | null = null;
   #lived: Promise<void> = Promise.resolve();
+  #isElsewhere = false;
 
   constructor(services: SlotServices, parts: WorkerParts) {
     this.self = new WorkerSelf(services, parts);
@@ -78,6 +79,13 @@ export class WorkerSlot {
       await this.#lived;
     }
     if (how === 'stop' && self.head.desired === 'running' && this.#life === null) await this.#settle('stopped');
+  }
+
+  /** Another node goes on with it. */
+  abandon(error: RuntimeError): void {
+    this.#isElsewhere = true;
+    this.self.ledger.close(error);
+    this.end('suspend', true).catch(() => undefined);
   }
 
   /** Cuts the run in flight. */
@@ -156,7 +164,7 @@ export class WorkerSlot {
       // Fenced or shut down: the next owner decides by what is stored.
       const { code, message } = toRuntimeError(thrown);
       self.to('stopping', null);
-      self.to(code === 'STOPPED' ? 'stopped' : 'failed', message);
+      self.to(code === 'STOPPED' || this.#isElsewhere ? 'stopped' : 'failed', message);
     } finally {
       life.close();
       this.#life = null;

@@ -96,6 +96,16 @@ function countedBy(cli: Cli): readonly number[] {
   });
 }
 
+/** As another node does when it has waited for long enough. */
+async function takeLease({ schema }: Group): Promise<void> {
+  const client = new Client(database.url);
+  await client.connect();
+  await client.query(
+    `UPDATE "${schema}".leases SET epoch = epoch + 1, holder = 'other', expires_at = clock_timestamp() + interval '1 hour'`,
+  );
+  await client.end();
+}
+
 const follows = (numbers: readonly number[]): boolean =>
   numbers.every((n, at) => at === 0 || n === (numbers[at - 1] ?? 0) + 1);
 
@@ -176,6 +186,27 @@ describe('a second node of the group', () => {
       expect(Math.max(...countedBy(first))).toBeLessThan(second.counted[0] ?? 0);
     });
 
+  test('leaves the workers of the first one stopped there, with the reason: nothing of theirs has failed', async () => {
+    const group = newGroup();
+    const { runtime, started, counted } = startNode(group);
+    const states: string[] = [];
+    runtime.on('worker', ({ to }) => states.push(to));
+    await started;
+    await poll('it counts', () => counted.length > 5 || undefined);
+    await takeLease(group);
+    await poll(
+      'it has ended',
+      () => !['waiting', 'ticking', 'stopping'].includes(runtime.worker('w').state) || undefined,
+    );
+    expect(runtime.worker('w')).toMatchObject({
+      state: 'stopped',
+      desired: 'running',
+      reason: 'This node was stopped: another node took over.',
+    });
+    expect(states).not.toContain('failed');
+    await expect(runtime.startWorker('w')).rejects.toMatchObject({ code: 'FENCED' });
+  });
+
   test('ends the start of one whose lease was lost while it deployed its workers', { timeout: 60_000 }, async () => {
     const group = newGroup();
     await migratePostgres({ url: database.url, schema: group.schema }, { checkOnly: false });
@@ -196,12 +227,7 @@ describe('a second node of the group', () => {
       },
       { limitMs: 20_000 },
     );
-    const other = new Client(database.url);
-    await other.connect();
-    await other.query(
-      `UPDATE "${group.schema}".leases SET epoch = epoch + 1, holder = 'other', expires_at = clock_timestamp() + interval '1 hour'`,
-    );
-    await other.end();
+    await takeLease(group);
     expect(await first.ended, first.lines.join('\n')).toBe(6);
     const said = first.lines.join('\n');
     expect(said).toContain('another node took the workers over');
