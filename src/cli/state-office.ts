@@ -19,6 +19,8 @@ export interface Office extends Caller {
 /** How long another node may take to give the workers back, or one that just starts to listen. */
 const WAIT_MS_MAX = 3_000;
 const LOOK_MS = 100;
+/** A command that is killed gives its lease to nobody: a node that starts then should not wait as for one that ran. */
+const LEASE_MS_MAX = 5_000;
 
 /** @throws RuntimeError as a start does; DATA_LOCKED, naming it, where a node elsewhere has the workers */
 export async function openOffice(options: LoadedConfig['options'], output: Output): Promise<Office> {
@@ -45,8 +47,11 @@ const asOffice = (caller: Caller, isNode: boolean): Office => ({
 async function openOwn(options: LoadedConfig['options'], output: Output): Promise<Caller> {
   let owner: NodeInfo | null = null;
   let timer: NodeJS.Timeout | undefined;
+  const { postgres, placement } = options;
+  const leaseMs = Math.min(placement?.leaseMs ?? LEASE_MS_MAX, LEASE_MS_MAX);
   const runtime = createRuntime({
     ...options,
+    ...(postgres === undefined ? {} : { placement: { ...placement, leaseMs } }),
     log: (level, message) => {
       if (level === 'warn' || level === 'error') output.problem(`runtime: ${message}`);
     },

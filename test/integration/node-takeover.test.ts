@@ -207,6 +207,32 @@ describe('a second node of the group', () => {
     await expect(runtime.startWorker('w')).rejects.toMatchObject({ code: 'FENCED' });
   });
 
+  test('waits no longer than a few seconds for a `runtime state` that was killed', { timeout: 60_000 }, async () => {
+    const group = newGroup();
+    await migratePostgres({ url: database.url, schema: group.schema }, { checkOnly: false });
+    const client = new Client(database.url);
+    await client.connect();
+    onTestFinished(() => client.end());
+    await client.query('BEGIN');
+    await client.query(`LOCK TABLE "${group.schema}".workers`);
+    const config = `postgres: { url: "${database.url}", schema: ${group.schema} }\nworkers: [{ file: w.js }]\n`;
+    const cwd = folderWith({ 'w.js': COUNTER, 'runtime.yaml': config });
+    const command = startCli(['state', 'list'], { cwd });
+    const leftMs = await poll(
+      'it has the lease',
+      async () => {
+        const { rows } = await client.query<{ left: string }>(
+          `SELECT extract(epoch FROM expires_at - clock_timestamp()) * 1000 AS left FROM "${group.schema}".leases`,
+        );
+        return rows[0]?.left;
+      },
+      { limitMs: 20_000 },
+    );
+    command.process.kill('SIGKILL');
+    await command.ended;
+    expect(Number(leftMs)).toBeLessThan(5_000);
+  });
+
   test('ends the start of one whose lease was lost while it deployed its workers', { timeout: 60_000 }, async () => {
     const group = newGroup();
     await migratePostgres({ url: database.url, schema: group.schema }, { checkOnly: false });
