@@ -1,7 +1,7 @@
 /**
  * Operations on many workers, carried out in batches: those of one worker one after the other in the order of the calls, those of
  * different workers side by side. A batch holds operations of one kind, and at most one of each worker. What nobody waits
- * for lets a batch gather for some milliseconds; the rest goes in the same turn. Bounded, and closed in order.
+ * for lets a batch gather for some milliseconds; the rest goes in the same turn. Kinds take turns. Bounded, and closed in order.
  */
 import { RuntimeError } from '../core/errors.ts';
 
@@ -10,8 +10,30 @@ export interface BatchKind<Request, Answer> {
   readonly sizeMax: number;
   /** Of their weights together; one that is larger travels alone. */
   readonly weightMax: number;
-  /** Answers in the order of the requests; an Error for one that failed alone. A rejection is that of all. */
-  readonly run: (requests: readonly Request[]) => Promise<readonly (Answer | Error)[]>;
+  /**
+   * Answers in the order of the requests; an Error for one that failed alone, an {@link Onward} for one that is not done yet. A rejection
+   * is that of all.
+   */
+  readonly run: (requests: readonly Request[]) => Promise<readonly (Answer | Error | Onward<Answer>)[]>;
+}
+
+/** The operation goes on in a batch of another kind, before every later one of its worker. Its weight there was not known before. */
+export class Onward<out Answer> {
+  declare readonly answer?: Answer;
+  readonly kind: BatchKind<unknown, unknown>;
+  readonly request: unknown;
+  readonly weight: number;
+
+  private constructor(kind: BatchKind<unknown, unknown>, request: unknown, weight: number) {
+    this.kind = kind;
+    this.request = request;
+    this.weight = weight;
+  }
+
+  static to<Request, Answer>(kind: BatchKind<Request, Answer>, request: Request, weight: number): Onward<Answer> {
+    // The two type parameters meet again in `run`, whose answers are handed to the promise of this very operation.
+    return new Onward<Answer>(kind as unknown as BatchKind<unknown, unknown>, request, weight);
+  }
 }
 
 export interface QueueOptions {
@@ -30,6 +52,7 @@ interface Operation {
   readonly kind: BatchKind<unknown, unknown>;
   readonly request: unknown;
   readonly weight: number;
+  readonly held: number;
   readonly urgent: boolean;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -38,8 +61,10 @@ interface Operation {
 export interface Submission<Request> {
   readonly worker: string;
   readonly request: Request;
-  /** About its characters. */
+  /** About its characters, in its batch. */
   readonly weight: number;
+  /** And while it waits, where that is less: what it loads takes no memory by then. */
+  readonly held?: number;
   readonly urgent: boolean;
 }
 
@@ -64,19 +89,21 @@ export class WorkerQueue {
 
   submit<Request, Answer>(kind: BatchKind<Request, Answer>, submission: Submission<Request>): Promise<Answer> {
     const { name, operationsMax, weightMax } = this.#o;
+    const { weight, held = weight } = submission;
     if (this.#closed) return Promise.reject(unavailable(name, 'it is closed'));
-    if (this.#operations >= operationsMax || (this.#weight + submission.weight > weightMax && this.#operations > 0))
+    if (this.#operations >= operationsMax || (this.#weight + held > weightMax && this.#operations > 0))
       return Promise.reject(unavailable(name, `${this.#operations} operations wait for it, which is as many as may`));
     return new Promise<Answer>((resolve, reject) => {
       const operation: Operation = {
         ...submission,
+        held,
         // The two type parameters meet again in `run`, whose answers are handed to this very promise.
         kind: kind as unknown as BatchKind<unknown, unknown>,
         resolve: resolve as (answer: unknown) => void,
         reject,
       };
       this.#operations += 1;
-      this.#weight += operation.weight;
+      this.#weight += held;
       const line = this.#lines.get(operation.worker);
       if (line === undefined) {
         this.#lines.set(operation.worker, [operation]);
@@ -116,31 +143,49 @@ export class WorkerQueue {
     if (this.#gather !== null) clearTimeout(this.#gather);
     this.#turn = null;
     this.#gather = null;
-    for (const [kind, list] of this.#ready)
-      while (list.length > 0 && this.#batches < this.#o.batchesMax) void this.#run(kind, takeBatch(kind, list));
+    for (const [kind, list] of this.#ready) {
+      if (this.#batches >= this.#o.batchesMax) break;
+      if (list.length === 0) continue;
+      // Behind all others, where this loop finds it again.
+      this.#ready.delete(kind);
+      this.#ready.set(kind, list);
+      void this.#run(kind, takeBatch(kind, list));
+    }
   }
 
   async #run(kind: BatchKind<unknown, unknown>, batch: readonly Operation[]): Promise<void> {
     this.#batches += 1;
+    const onward = new Map<Operation, Onward<unknown>>();
     try {
       const answers = await kind.run(batch.map(({ request }) => request));
       for (const [index, operation] of batch.entries()) {
         const answer = answers[index];
-        if (answer instanceof Error) operation.reject(answer);
+        if (answer instanceof Onward) onward.set(operation, answer);
+        else if (answer instanceof Error) operation.reject(answer);
         else operation.resolve(answer);
       }
     } catch (thrown) {
       for (const operation of batch) operation.reject(thrown);
     }
     this.#batches -= 1;
-    for (const operation of batch) this.#finish(operation);
+    for (const operation of batch) {
+      const next = onward.get(operation);
+      if (next === undefined) this.#finish(operation);
+      else this.#goOn(operation, next);
+    }
     for (const list of this.#ready.values()) if (list.length > 0) this.#sendSoon(true);
     if (this.#operations === 0) this.#onIdle?.();
   }
 
+  #goOn(operation: Operation, { kind, request, weight }: Onward<unknown>): void {
+    const next: Operation = { ...operation, kind, request, weight };
+    this.#lines.get(operation.worker)?.splice(0, 1, next);
+    this.#makeReady(next);
+  }
+
   #finish(operation: Operation): void {
     this.#operations -= 1;
-    this.#weight -= operation.weight;
+    this.#weight -= operation.held;
     const line = this.#lines.get(operation.worker);
     line?.shift();
     const next = line?.[0];

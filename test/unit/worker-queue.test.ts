@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type BatchKind, type QueueOptions, WorkerQueue } from '../../src/store/worker-queue.ts';
+import { type BatchKind, Onward, type QueueOptions, WorkerQueue } from '../../src/store/worker-queue.ts';
 import { settle } from '../support/fake-clock.ts';
 
 interface Batch {
   readonly requests: readonly string[];
-  answer(answers?: readonly (string | Error)[]): void;
+  answer(answers?: readonly (string | Error | Onward<string>)[]): void;
   fail(error: Error): void;
 }
 
@@ -13,8 +13,8 @@ const OPTIONS: QueueOptions = { name: 'Store', batchesMax: 2, operationsMax: 100
 /** A kind whose batches the test answers. */
 function kindOf(over: Partial<BatchKind<string, string>> = {}): { kind: BatchKind<string, string>; batches: Batch[] } {
   const batches: Batch[] = [];
-  const run = (requests: readonly string[]): Promise<readonly (string | Error)[]> => {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly (string | Error)[]>();
+  const run = (requests: readonly string[]): Promise<readonly (string | Error | Onward<string>)[]> => {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly (string | Error | Onward<string>)[]>();
     batches.push({
       requests,
       answer: (answers = requests.map((request) => `did ${request}`)) => resolve(answers),
@@ -161,4 +161,64 @@ test('close finishes what was submitted, also what gathers and what waits in lin
   await closing;
   expect(await Promise.all([gathering, behind])).toEqual(['did a1', 'did a2']);
   await new WorkerQueue(OPTIONS).close();
+});
+
+test('an operation that goes on stays before the later ones of its worker, and weighs what it weighs there', async () => {
+  const queue = new WorkerQueue({ ...OPTIONS, weightMax: 10 });
+  const first = kindOf();
+  const loads = kindOf({ weightMax: 100 });
+  const answers = ['a1', 'b1', 'c1', 'a2'].map((request) => submit(queue, first.kind, request));
+  await settle();
+  expect(requestsOf(first.batches)).toEqual([['a1', 'b1', 'c1']]);
+  const onward = (request: string, weight: number) => Onward.to(loads.kind, request, weight);
+  first.batches[0]?.answer([onward('load a', 60), 'did b1', onward('load c', 60)]);
+  await settle();
+  // What they load takes no room while it waits.
+  const late = submit(queue, first.kind, 'd1');
+  await settle();
+  expect(requestsOf(loads.batches)).toEqual([['load a'], ['load c']]);
+  expect(requestsOf(first.batches)).toHaveLength(1);
+  loads.batches[0]?.answer(['did load a']);
+  await settle();
+  expect(requestsOf(first.batches).slice(1)).toEqual([['d1', 'a2']]);
+  loads.batches[1]?.answer([new Error('gone')]);
+  first.batches[1]?.answer();
+  await expect(answers[2]).rejects.toThrow('gone');
+  expect(await Promise.all([answers[0], answers[1], answers[3], late])).toEqual([
+    'did load a',
+    'did b1',
+    'did a2',
+    'did d1',
+  ]);
+});
+
+test('a close waits for what goes on', async () => {
+  const queue = new WorkerQueue(OPTIONS);
+  const [first, loads] = [kindOf(), kindOf()];
+  const answer = submit(queue, first.kind, 'a');
+  const closed = queue.close();
+  await settle();
+  first.batches[0]?.answer([Onward.to(loads.kind, 'load a', 1)]);
+  await settle();
+  loads.batches[0]?.answer();
+  await closed;
+  expect(await answer).toBe('did load a');
+});
+
+test('kinds take turns: one with many batches does not hold up another', async () => {
+  const queue = new WorkerQueue({ ...OPTIONS, batchesMax: 1 });
+  const many = kindOf({ sizeMax: 1 });
+  const few = kindOf();
+  for (const request of ['a', 'b', 'c', 'd']) void submit(queue, many.kind, request);
+  await settle();
+  void submit(queue, few.kind, 'e');
+  for (const batch of [0, 1]) {
+    many.batches[batch]?.answer();
+    await settle();
+  }
+  expect(requestsOf(many.batches)).toEqual([['a'], ['b']]);
+  expect(requestsOf(few.batches)).toEqual([['e']]);
+  few.batches[0]?.answer();
+  await settle();
+  expect(requestsOf(many.batches)).toEqual([['a'], ['b'], ['c']]);
 });

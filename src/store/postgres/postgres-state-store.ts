@@ -3,7 +3,7 @@
  * worker's row; this side only gathers.
  */
 import { RuntimeError } from '../../core/errors.ts';
-import { MiB } from '../../core/limits.ts';
+import { KiB, MiB } from '../../core/limits.ts';
 import { COMMITTED, decideReplacement, refuseCommit, refuseReplacement } from '../commit-rule.ts';
 import type {
   Commit,
@@ -14,7 +14,7 @@ import type {
   StoredWorker,
   WorkerId,
 } from '../contracts.ts';
-import { type BatchKind, WorkerQueue } from '../worker-queue.ts';
+import { type BatchKind, Onward, WorkerQueue } from '../worker-queue.ts';
 import { type Advance, commitKind } from './commit-statement.ts';
 import type { LeaseGuard } from './lease.ts';
 import { nextEpoch } from './next-epoch.ts';
@@ -31,8 +31,11 @@ export interface PostgresStateOptions {
 
 const OPERATIONS_MAX = 100_000;
 const WEIGHT_MAX = 256 * MiB;
-/** A claim or read, whose size is not known before. */
-const LOAD_WEIGHT = 16 * 1_024;
+/** What a claim or read brings at once. A larger state comes with its size first, and then among few enough others. */
+const SMALL_BYTES = 16 * KiB;
+/** Of keys and values in one answer; a state that is larger comes alone. */
+const LOAD_BYTES_MAX = 8 * MiB;
+const LOADS_MAX = 200;
 /** Of a claim that somebody else's, or an earlier one of its own, gets ahead of. */
 const CLAIM_TRIES = 3;
 
@@ -44,6 +47,9 @@ interface Row extends Record<string, unknown> {
   readonly commit_id: string | null;
   readonly checksum: string | null;
   readonly head: string | null;
+  /** Of its keys and values together. */
+  readonly bytes: number;
+  /** Null where it has too many bytes. */
   readonly entries: [string, string][] | null;
 }
 
@@ -54,8 +60,14 @@ export interface ClaimedCopy extends StoredCopy {
 }
 
 interface Raised {
+  readonly worker: WorkerId;
   readonly epoch: bigint;
   readonly before: bigint;
+}
+
+/** A claim whose state is still to be loaded. */
+interface Large extends Raised {
+  readonly bytes: number;
 }
 
 export class PostgresStateStore implements StateStore {
@@ -64,8 +76,10 @@ export class PostgresStateStore implements StateStore {
   readonly #lease: LeaseGuard | null;
   readonly #queue: WorkerQueue;
   readonly #commits: BatchKind<Advance, CommitResult>;
-  readonly #claims: BatchKind<WorkerId, ClaimedCopy>;
+  readonly #claims: BatchKind<WorkerId, ClaimedCopy | Large>;
   readonly #reads: BatchKind<WorkerId, StoredCopy | null>;
+  readonly #claimLoads: BatchKind<Raised, ClaimedCopy>;
+  readonly #loads: BatchKind<WorkerId, StoredCopy | null>;
   readonly #others: BatchKind<() => Promise<CommitResult>, CommitResult>;
 
   constructor({ pool, group, lease }: PostgresStateOptions) {
@@ -79,17 +93,26 @@ export class PostgresStateStore implements StateStore {
       weightMax: WEIGHT_MAX,
     });
     this.#commits = commitKind(pool, group);
-    this.#claims = { sizeMax: 200, weightMax: WEIGHT_MAX, run: (workers) => this.#claimAll(workers) };
-    this.#reads = { sizeMax: 200, weightMax: WEIGHT_MAX, run: (workers) => this.#readAll(workers) };
+    const small = { sizeMax: LOADS_MAX, weightMax: LOADS_MAX * SMALL_BYTES };
+    const large = { sizeMax: LOADS_MAX, weightMax: LOAD_BYTES_MAX };
+    this.#claims = { ...small, run: (workers) => this.#claimAll(workers) };
+    this.#reads = { ...small, run: (workers) => this.#readAll(workers) };
+    this.#claimLoads = { ...large, run: (raised) => this.#loadClaimed(raised) };
+    this.#loads = { ...large, run: (workers) => this.#loadAll(workers) };
     this.#others = { sizeMax: 1, weightMax: 0, run: async ([work]) => (work === undefined ? [] : [await work()]) };
   }
 
-  claim(worker: WorkerId): Promise<ClaimedCopy> {
-    return this.#queue.submit(this.#claims, { worker, request: worker, weight: LOAD_WEIGHT, urgent: true });
+  /** `beforeLarge` is waited for before a large state is loaded: whoever holds several of them decides when it may come. */
+  async claim(worker: WorkerId, beforeLarge?: (bytes: number) => Promise<void>): Promise<ClaimedCopy> {
+    const submission = { worker, weight: SMALL_BYTES, held: SMALL_BYTES, urgent: true };
+    const claimed = await this.#queue.submit(this.#claims, { ...submission, request: worker });
+    if (!('bytes' in claimed)) return claimed;
+    await beforeLarge?.(claimed.bytes);
+    return this.#queue.submit(this.#claimLoads, { ...submission, request: claimed, weight: claimed.bytes });
   }
 
   read(worker: WorkerId): Promise<StoredCopy | null> {
-    return this.#queue.submit(this.#reads, { worker, request: worker, weight: LOAD_WEIGHT, urgent: true });
+    return this.#queue.submit(this.#reads, { worker, request: worker, weight: SMALL_BYTES, urgent: true });
   }
 
   commit(commit: Commit): Promise<CommitResult> {
@@ -140,16 +163,25 @@ export class PostgresStateStore implements StateStore {
   }
 
   /** First the epochs, then what is stored: from then on only an owner that is newer still can change it. */
-  async #claimAll(workers: readonly WorkerId[]): Promise<(ClaimedCopy | Error)[]> {
+  async #claimAll(workers: readonly WorkerId[]): Promise<(ClaimedCopy | Large | Error)[]> {
     const raised = await this.#raiseAll(workers);
-    const stored = raised.size === 0 ? [] : await this.#readAll(workers);
-    return workers.map((worker, index) => {
+    const rows = raised.size === 0 ? new Map<WorkerId, Row>() : await this.#rows(workers, atOnce(workers));
+    return workers.map((worker) => {
       const own = raised.get(worker);
-      const copy = stored[index];
-      if (own === undefined || copy === undefined || copy === null || copy.epoch !== own.epoch)
-        return this.#notOurs(worker);
-      return { ...copy, before: own.before };
+      const row = rows.get(worker);
+      if (own === undefined) return this.#notOurs(worker);
+      return row?.entries === null ? { ...own, bytes: row.bytes } : this.#claimed(own, row);
     });
+  }
+
+  async #loadClaimed(raised: readonly Raised[]): Promise<(ClaimedCopy | Error)[]> {
+    const workers = raised.map(({ worker }) => worker);
+    const rows = await this.#rows(workers, null);
+    return raised.map((own) => this.#claimed(own, rows.get(own.worker)));
+  }
+
+  #claimed({ worker, epoch, before }: Raised, row: Row | undefined): ClaimedCopy | Error {
+    return row === undefined || BigInt(row.epoch) !== epoch ? this.#notOurs(worker) : { ...toCopy(row), before };
   }
 
   /**
@@ -183,7 +215,7 @@ export class PostgresStateStore implements StateStore {
         [left, expected, ...(this.#lease?.proof() ?? [this.#group, null, null])],
       );
       for (const { worker, epoch } of granted)
-        raised.set(worker, { epoch: BigInt(epoch), before: BigInt(before.get(worker) ?? 0) });
+        raised.set(worker, { worker, epoch: BigInt(epoch), before: BigInt(before.get(worker) ?? 0) });
       left = left.filter((worker) => !raised.has(worker));
     }
     return raised;
@@ -199,17 +231,40 @@ export class PostgresStateStore implements StateStore {
     );
   }
 
-  async #readAll(workers: readonly WorkerId[]): Promise<(StoredCopy | null)[]> {
+  async #readAll(workers: readonly WorkerId[]): Promise<(StoredCopy | Onward<StoredCopy | null> | null)[]> {
+    const rows = await this.#rows(workers, atOnce(workers));
+    return workers.map((worker) => {
+      const row = rows.get(worker);
+      if (row === undefined) return null;
+      return row.entries === null ? Onward.to(this.#loads, worker, row.bytes) : toCopy(row);
+    });
+  }
+
+  async #loadAll(workers: readonly WorkerId[]): Promise<(StoredCopy | null)[]> {
+    const rows = await this.#rows(workers, null);
+    return workers.map((worker) => {
+      const row = rows.get(worker);
+      return row === undefined ? null : toCopy(row);
+    });
+  }
+
+  /** Each as it is at one moment. Without entries where those are more than `bytesMax`. */
+  async #rows(workers: readonly WorkerId[], bytesMax: number | null): Promise<ReadonlyMap<WorkerId, Row>> {
     const { schema } = this.#pool;
     const rows = await this.#pool.query<Row>(
       'read',
-      `SELECT worker, epoch, written_epoch, revision, commit_id, checksum, head,
-              (SELECT json_agg(json_build_array(key, json) ORDER BY key) FROM "${schema}".state s WHERE s.worker = w.id) AS entries
-         FROM "${schema}".workers w WHERE worker = ANY($1) AND node_group = $2`,
-      [workers, this.#group],
+      `SELECT worker, epoch, written_epoch, revision, commit_id, checksum, head, bytes,
+              CASE WHEN bytes <= $3 OR $3 IS NULL THEN
+                (SELECT coalesce(json_agg(json_build_array(key, json) ORDER BY key), '[]')
+                   FROM "${schema}".state s WHERE s.worker = w.id)
+              END AS entries
+         FROM "${schema}".workers w CROSS JOIN LATERAL (
+           SELECT coalesce(sum(octet_length(key) + octet_length(json)), 0)::float8 AS bytes
+             FROM "${schema}".state s WHERE s.worker = w.id) size
+        WHERE worker = ANY($1) AND node_group = $2`,
+      [workers, this.#group, bytesMax],
     );
-    const found = new Map(rows.map((row) => [row.worker, toCopy(row)]));
-    return workers.map((worker) => found.get(worker) ?? null);
+    return new Map(rows.map((row) => [row.worker, row]));
   }
 
   #replace(replacement: Replacement): Promise<CommitResult> {
@@ -279,5 +334,8 @@ function toCopy(row: Row): StoredCopy {
     ...(row.checksum === null ? {} : { checksum: row.checksum }),
   };
 }
+
+/** Of how many bytes each of them may be at once: one alone is never too much. */
+const atOnce = (workers: readonly WorkerId[]): number | null => (workers.length === 1 ? null : SMALL_BYTES);
 
 const orNull = (text: string | null): string | null => (text === '' ? null : text);

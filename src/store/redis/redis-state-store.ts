@@ -3,7 +3,7 @@
  * only in front of Postgres (store/synced); its own claims are for tests of the contract.
  */
 import { RuntimeError } from '../../core/errors.ts';
-import { MiB } from '../../core/limits.ts';
+import { KiB, MiB } from '../../core/limits.ts';
 import { COMMITTED, refuseCommit, refuseReplacement } from '../commit-rule.ts';
 import type {
   Claimed,
@@ -15,7 +15,7 @@ import type {
   StoredWorker,
   WorkerId,
 } from '../contracts.ts';
-import { type BatchKind, WorkerQueue } from '../worker-queue.ts';
+import { type BatchKind, Onward, WorkerQueue } from '../worker-queue.ts';
 import type { RedisClient, Script } from './redis-client.ts';
 import { CLAIM, COMMIT, OVERWRITE, RAISE, READ, REMOVE } from './scripts.ts';
 
@@ -32,8 +32,11 @@ interface Call {
 
 const OPERATIONS_MAX = 100_000;
 const WEIGHT_MAX = 256 * MiB;
-/** A load, whose size is not known before. */
-const LOAD_WEIGHT = 16 * 1_024;
+/** What a load brings at once. A larger state comes with its size first, and then among few enough others. */
+const SMALL_BYTES = 16 * KiB;
+/** Of requests, or of answers, in one pipeline; a state that is larger travels alone. */
+const PIPELINE_BYTES_MAX = 8 * MiB;
+const CALLS_MAX = 500;
 const STATE_FIELD = '=';
 const NUMBER = /^\d{1,19}$/;
 
@@ -42,6 +45,8 @@ export class RedisStateStore implements StateStore {
   readonly #queue: WorkerQueue;
   /** One kind for all: a batch is a pipeline, and its commands need not be alike. */
   readonly #calls: BatchKind<Call, unknown>;
+  /** Of large states. */
+  readonly #loads: BatchKind<Call, unknown>;
   #isCertain = true;
   #overwrites = 0;
 
@@ -53,7 +58,9 @@ export class RedisStateStore implements StateStore {
       operationsMax: OPERATIONS_MAX,
       weightMax: WEIGHT_MAX,
     });
-    this.#calls = { sizeMax: 500, weightMax: 8 * MiB, run: (calls) => this.#pipeline(calls) };
+    const pipeline = { sizeMax: CALLS_MAX, weightMax: PIPELINE_BYTES_MAX };
+    this.#calls = { ...pipeline, run: (calls) => this.#pipeline(calls) };
+    this.#loads = { ...pipeline, run: (calls) => this.#pipeline(calls) };
   }
 
   /**
@@ -102,7 +109,7 @@ export class RedisStateStore implements StateStore {
 
   /** Fences every owner below `epoch`. Null: no such worker, and none was made. */
   async raise(worker: WorkerId, epoch: bigint): Promise<StoredCopy | NewerFence | null> {
-    const reply = await this.#submit(RAISE, worker, [String(epoch)], true);
+    const reply = await this.#submit(RAISE, worker, [String(epoch), SMALL_BYTES], true);
     if (Array.isArray(reply) && reply[0] === 'newer') {
       if (!NUMBER.test(String(reply[1]))) throw damaged(worker);
       return { newerEpoch: BigInt(String(reply[1])) };
@@ -111,7 +118,7 @@ export class RedisStateStore implements StateStore {
   }
 
   async read(worker: WorkerId): Promise<StoredCopy | null> {
-    return toCopy(worker, await this.#submit(READ, worker, [], true));
+    return toCopy(worker, await this.#submit(READ, worker, [SMALL_BYTES], true));
   }
 
   async remove(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
@@ -151,7 +158,7 @@ export class RedisStateStore implements StateStore {
   }
 
   #submit(script: Script, worker: WorkerId, args: Call['args'], urgent: boolean): Promise<unknown> {
-    let weight = LOAD_WEIGHT;
+    let weight: number = SMALL_BYTES;
     if (script === COMMIT || script === OVERWRITE) {
       weight = 100;
       for (const arg of args) weight += typeof arg === 'string' ? arg.length : 8;
@@ -159,14 +166,23 @@ export class RedisStateStore implements StateStore {
     return this.#queue.submit(this.#calls, { worker, request: { script, worker, args }, weight, urgent });
   }
 
-  #pipeline(calls: readonly Call[]): Promise<readonly unknown[]> {
-    return this.#client.runAll(calls.map(({ script, worker, args }) => ({ script, key: this.#keyOf(worker), args })));
+  async #pipeline(calls: readonly Call[]): Promise<readonly unknown[]> {
+    const scripts = calls.map(({ script, worker, args }) => ({ script, key: this.#keyOf(worker), args }));
+    const replies = await this.#client.runAll(scripts);
+    return calls.map((call, index) => {
+      const reply = replies[index];
+      if (!isLarge(reply)) return reply;
+      const whole = { ...call, args: [...call.args.slice(0, -1), ''] };
+      return Onward.to(this.#loads, whole, reply[1]);
+    });
   }
 
   #keyOf(worker: WorkerId): string {
     return `${this.#client.prefix}:w:${worker}`;
   }
 }
+
+const isLarge = (reply: unknown): reply is ['large', number] => Array.isArray(reply) && reply[0] === 'large';
 
 function pairs(entries: Claimed['entries']): string[] {
   return [...new Map(entries)].flatMap(([key, json]) => [STATE_FIELD + key, json]);

@@ -40,17 +40,32 @@ each('HSET', 8, last)
 each('HDEL', last + 1, #ARGV)
 return 1`);
 
+/** The whole hash; where it is larger than the last argument, if that is a number, only {'large', bytes of the state}. */
+const WHOLE = `
+local function whole()
+  local max = tonumber(ARGV[#ARGV])
+  local size = 0
+  if max then
+    for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+      size = size + #field + redis.call('HSTRLEN', KEYS[1], field)
+    end
+    if size > max then return {'large', size} end
+  end
+  return redis.call('HGETALL', KEYS[1])
+end`;
+
 /**
- * Epoch. Raises the fence to it and answers with the whole hash; with nothing where there is no worker, and then makes none;
- * {'newer', epoch} where the fence is higher already.
+ * Epoch, bytes at most or nothing. Raises the fence to it and answers with the whole hash; with nothing where there is no worker, and then
+ * makes none; {'newer', epoch} where the fence is higher already. May be repeated.
  */
 export const RAISE = script(`
 ${LESS}
+${WHOLE}
 local stored = redis.call('HMGET', KEYS[1], 'e', 'r')
 if stored[1] and less(ARGV[1], stored[1]) then return {'newer', stored[1]} end
 if not stored[2] then return {} end
 redis.call('HSET', KEYS[1], 'e', ARGV[1])
-return redis.call('HGETALL', KEYS[1])`);
+return whole()`);
 
 /** Where Redis itself grants the epochs: the next one, and the whole hash, which is made where there is none. */
 export const CLAIM = script(`
@@ -60,7 +75,10 @@ if redis.call('HEXISTS', KEYS[1], 'r') == 0 then
 end
 return redis.call('HGETALL', KEYS[1])`);
 
-export const READ = script(`return redis.call('HGETALL', KEYS[1])`);
+/** Bytes at most or nothing. */
+export const READ = script(`
+${WHOLE}
+return whole()`);
 
 /**
  * 'replace' or 'repair', epoch, written epoch, revision, commit id, checksum, head, then pairs. Everything else of the worker goes. The

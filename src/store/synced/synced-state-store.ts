@@ -21,8 +21,9 @@ import type {
   StoreLag,
   WorkerId,
 } from '../contracts.ts';
-import type { PostgresStateStore } from '../postgres/postgres-state-store.ts';
+import type { ClaimedCopy, PostgresStateStore } from '../postgres/postgres-state-store.ts';
 import type { RedisStateStore } from '../redis/redis-state-store.ts';
+import { ByteGate } from './byte-gate.ts';
 import { Checkpointer, type CheckpointerOptions } from './checkpointer.ts';
 import { changesBetween, compareVersions, decideCopy, isIntact } from './decide-copy.ts';
 import { readCopies, resolveCopies } from './resolve-copies.ts';
@@ -46,6 +47,8 @@ export interface SyncedOptions {
 
 /** Of keys and values that wait for Postgres, in this process's memory. */
 const UNSYNCED_CHARACTERS_MAX = 256 * MiB;
+/** Of large states that are claimed at once, as Postgres has them: beside each stands the copy of Redis. */
+const CLAIMED_BYTES_MAX = 32 * MiB;
 /** What a close waits for Postgres; where that is known to be away, only a last attempt. */
 const CLOSE_MS_MAX = { there: 10_000, away: 2_000 } as const;
 
@@ -54,6 +57,7 @@ export class SyncedStateStore implements StateStore {
   readonly #tracks = new Map<WorkerId, SyncTrack>();
   readonly #turns = new WorkerTurns();
   readonly #checkpoints: Checkpointer;
+  readonly #large = new ByteGate(CLAIMED_BYTES_MAX);
   #closed: Promise<void> | null = null;
   #open = 0;
   #onIdle: (() => void) | null = null;
@@ -192,12 +196,25 @@ export class SyncedStateStore implements StateStore {
   }
 
   async #claim(worker: WorkerId): Promise<StoredCopy> {
-    const { hot, durable } = this.#o;
+    const { durable } = this.#o;
     const before = this.#tracks.get(worker);
     // What Postgres lacks is known here only, if Redis has lost it; after the claim it would be refused.
     if (before !== undefined && before.refused === null && before.behindSince !== null)
       await this.#checkpoints.sync(before).catch(() => undefined);
-    const postgres = await durable.claim(worker);
+    let leave = (): void => undefined;
+    try {
+      const postgres = await durable.claim(worker, async (bytes) => {
+        leave = await this.#large.enter(bytes);
+      });
+      return await this.#compared(worker, postgres);
+    } finally {
+      leave();
+    }
+  }
+
+  /** What both have of a worker that Postgres has just granted. */
+  async #compared(worker: WorkerId, postgres: ClaimedCopy): Promise<StoredCopy> {
+    const { hot } = this.#o;
     const { epoch } = postgres;
     const redis = await hot.raise(worker, epoch);
     if (redis !== null && 'newerEpoch' in redis) throw await this.#newerFence(worker, epoch, redis.newerEpoch);
