@@ -1,5 +1,5 @@
 /**
- * A TCP proxy on 127.0.0.1 that makes outages: it resets, swallows or delays what goes between a client and a real server.
+ * A TCP proxy on 127.0.0.1 that makes outages: it resets, swallows, delays or slows down what goes between a client and a real server.
  * What it holds is bounded: one that gives nothing on reads nothing either, and the sender sees a full window.
  */
 import { once } from 'node:events';
@@ -27,6 +27,8 @@ export interface Proxy {
   blackHole(): void;
   /** Every byte arrives this much later, in both directions. */
   delay(ms: number): void;
+  /** So many bytes a second at most, in each direction of each connection. */
+  throttle(bytesPerSecond: number): void;
   /** Ends whatever outage there is. Connections that were cut stay so. */
   heal(): Promise<void>;
   close(): Promise<void>;
@@ -35,6 +37,7 @@ export interface Proxy {
 /** What the lanes of all connections obey. */
 class Weather {
   delayMs = 0;
+  bytesPerSecond = Number.POSITIVE_INFINITY;
   #blocked: PromiseWithResolvers<void> | undefined;
 
   get isBlocked(): boolean {
@@ -98,6 +101,9 @@ class Lane {
         // A socket that is destroyed while it is full closes, and never drains.
         if (!this.#to.write(next.bytes))
           await new Promise((resolve) => this.#to.once('drain', resolve).once('close', resolve));
+        const { bytesPerSecond } = this.#weather;
+        if (bytesPerSecond < Number.POSITIVE_INFINITY)
+          await sleep((next.bytes.length / bytesPerSecond) * 1_000, undefined, { ref: false });
         this.#waitingBytes -= next.bytes.length;
         this.read();
       }
@@ -180,8 +186,12 @@ export async function startProxy(target: ProxyTarget): Promise<Proxy> {
     delay(ms) {
       weather.delayMs = ms;
     },
+    throttle(bytesPerSecond) {
+      weather.bytesPerSecond = bytesPerSecond;
+    },
     async heal() {
       weather.delayMs = 0;
+      weather.bytesPerSecond = Number.POSITIVE_INFINITY;
       weather.clear();
       readAll();
       // Somebody's outgoing connection may have got the port meanwhile.

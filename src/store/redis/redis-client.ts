@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { type ChainableCommander, Cluster, Redis, type RedisOptions } from 'ioredis';
 import { RuntimeError } from '../../core/errors.ts';
 import type { RedisStoreOptions, TlsOptions } from '../../runtime.ts';
+import { AnswerWatch } from './answer-watch.ts';
 import { openError, rootReason, tellingReason } from './redis-error.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
 
@@ -15,7 +16,6 @@ export type ConnectOptions = RedisStoreOptions & { readonly prefix: string };
 export type RedisLog = (level: 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
 
 const CONNECT_MS_MAX = 5_000;
-const COMMAND_MS_MAX = 5_000;
 const RECONNECT_MS = [50, 100, 200, 500, 1_000] as const;
 /** 6.2.0 */
 const VERSION_MIN = [6, 2] as const;
@@ -26,6 +26,7 @@ export class RedisClient {
   readonly where: string;
   readonly #client: Redis | Cluster;
   readonly #isSingle: boolean;
+  readonly #answers: AnswerWatch;
   #state: 'opening' | 'open' | 'closed' = 'opening';
   #breaks = 0;
   #lastError: string | null = null;
@@ -35,6 +36,13 @@ export class RedisClient {
     this.where = address.shown;
     this.#isSingle = address.kind === 'single';
     this.#client = createClient(address, settings.tls);
+    this.#answers = new AnswerWatch({
+      sockets: () => this.#nodes.flatMap(({ stream }) => stream ?? []),
+      onSilent: (reason) => {
+        for (const node of this.#nodes) node.disconnect(true);
+        return this.#failed(new Error(reason));
+      },
+    });
     let told = '';
     this.#client.on('error', (error: Error) => {
       this.#lastError = tellingReason(this.#lastError, rootReason(error));
@@ -80,12 +88,12 @@ export class RedisClient {
    * Many scripts in one write where there is one connection; in a cluster each goes to whoever has its key. Their replies, with an
    * Error in the place of one that failed alone. @throws RuntimeError STORE_UNAVAILABLE: the outcome of all is unknown
    */
-  async runAll(calls: readonly ScriptCall[]): Promise<readonly unknown[]> {
+  async runAll(calls: readonly ScriptCall[], bytes: number): Promise<readonly unknown[]> {
     const client = this.#client;
-    if (client instanceof Cluster) return this.within(Promise.all(calls.map((call) => this.#run(call))));
+    if (client instanceof Cluster) return this.within(Promise.all(calls.map((call) => this.#run(call))), bytes);
     const pipeline = client.pipeline();
     for (const { script, key, args } of calls) pipeline.evalsha(script.sha, 1, key, ...(args as (string | number)[]));
-    return this.within(this.#replies(pipeline.exec(), calls));
+    return this.within(this.#replies(pipeline.exec(), calls), bytes);
   }
 
   async #replies(
@@ -119,23 +127,11 @@ export class RedisClient {
   }
 
   /**
-   * Waits for `work`, which uses this client. A server that does not answer at all gets its connections cut: what hangs on
-   * them fails, and the next attempt begins with a new one.
+   * Waits for `work`, which uses this client and sends about so many bytes. A server that does not answer at all gets its connections cut:
+   * what hangs on them fails, and the next attempt begins with a new one.
    */
-  async within<T>(work: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        this.#reconnect();
-        reject(this.#failed(new Error(`no answer within ${COMMAND_MS_MAX / 1_000} s`)));
-      }, COMMAND_MS_MAX);
-    });
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      clearTimeout(timer);
-      work.catch(() => undefined);
-    }
+  within<T>(work: Promise<T>, bytes = 0): Promise<T> {
+    return this.#answers.within(work, bytes);
   }
 
   /** Every master; for a start. @throws RuntimeError STORE_UNAVAILABLE, STORE_UNUSABLE */
@@ -169,6 +165,11 @@ export class RedisClient {
   close(): void {
     this.#state = 'closed';
     this.#client.disconnect();
+  }
+
+  /** Replicas too. A stream is there once it was connected. */
+  get #nodes(): readonly (Omit<Redis, 'stream'> & { readonly stream?: Redis['stream'] })[] {
+    return this.#client instanceof Cluster ? this.#client.nodes() : [this.#client];
   }
 
   get #masters(): readonly Redis[] {
@@ -214,10 +215,6 @@ export class RedisClient {
       const text = `Redis at ${this.where} is version ${version}; this release needs ${VERSION_MIN.join('.')} or newer.`;
       throw new RuntimeError('STORE_UNUSABLE', text);
     }
-  }
-
-  #reconnect(): void {
-    for (const node of this.#client instanceof Cluster ? this.#client.nodes() : [this.#client]) node.disconnect(true);
   }
 
   #openError(thrown: unknown): RuntimeError {

@@ -28,6 +28,8 @@ interface Call {
   readonly script: Script;
   readonly worker: WorkerId;
   readonly args: readonly (string | number)[];
+  /** About, of the request. */
+  readonly bytes: number;
 }
 
 const OPERATIONS_MAX = 100_000;
@@ -158,17 +160,16 @@ export class RedisStateStore implements StateStore {
   }
 
   #submit(script: Script, worker: WorkerId, args: Call['args'], urgent: boolean): Promise<unknown> {
-    let weight: number = SMALL_BYTES;
-    if (script === COMMIT || script === OVERWRITE) {
-      weight = 100;
-      for (const arg of args) weight += typeof arg === 'string' ? arg.length : 8;
-    }
-    return this.#queue.submit(this.#calls, { worker, request: { script, worker, args }, weight, urgent });
+    let bytes = 100;
+    for (const arg of args) bytes += typeof arg === 'string' ? arg.length : 8;
+    const weight = script === COMMIT || script === OVERWRITE ? bytes : SMALL_BYTES;
+    return this.#queue.submit(this.#calls, { worker, request: { script, worker, args, bytes }, weight, urgent });
   }
 
   async #pipeline(calls: readonly Call[]): Promise<readonly unknown[]> {
     const scripts = calls.map(({ script, worker, args }) => ({ script, key: this.#keyOf(worker), args }));
-    const replies = await this.#client.runAll(scripts);
+    const bytes = calls.reduce((sum, call) => sum + call.bytes, 0);
+    const replies = await this.#client.runAll(scripts, bytes);
     return calls.map((call, index) => {
       const reply = replies[index];
       if (!isLarge(reply)) return reply;

@@ -1,0 +1,90 @@
+import type { Socket } from 'node:net';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { MiB } from '../../src/core/limits.ts';
+import { AnswerWatch } from '../../src/store/redis/answer-watch.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function start() {
+  const handle = { writeQueueSize: 0 };
+  const socket = { bytesRead: 0, bytesWritten: 0, _handle: handle };
+  const reasons: string[] = [];
+  const watch = new AnswerWatch({
+    sockets: () => [socket as unknown as Socket],
+    onSilent: (reason) => {
+      reasons.push(reason);
+      return new Error(reason);
+    },
+  });
+  const failed: string[] = [];
+  /** Asks for something that is never answered, until that is called. */
+  const ask = (bytes = 100): (() => void) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    watch.within(promise, bytes).catch((error: Error) => failed.push(error.message));
+    return resolve;
+  };
+  return { socket, handle, reasons, failed, ask };
+}
+
+const wait = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+
+test('silence is counted from the last byte that moved, in either direction, and ends all that wait', async () => {
+  const { socket, handle, reasons, failed, ask } = start();
+  ask();
+  await wait(4_500);
+  socket.bytesRead += 1;
+  await wait(4_500);
+  handle.writeQueueSize = 5_000;
+  await wait(4_500);
+  handle.writeQueueSize = 4_000;
+  ask();
+  await wait(4_500);
+  expect(reasons).toEqual([]);
+  await wait(1_000);
+  expect(reasons).toEqual(['no answer within 5 s']);
+  expect(failed).toHaveLength(2);
+});
+
+test('what only was handed over moves nothing', async () => {
+  const { socket, reasons, ask } = start();
+  ask();
+  for (let n = 0; n < 6; n++) {
+    socket.bytesWritten += 1_000;
+    await wait(1_000);
+  }
+  expect(reasons).toEqual(['no answer within 5 s']);
+});
+
+test('a large request gets the time that its unseen part may take, of 4 MiB at most', async () => {
+  const { reasons, ask } = start();
+  ask(16 * MiB);
+  await wait(12_500);
+  expect(reasons).toEqual([]);
+  await wait(1_000);
+  expect(reasons).toEqual(['no answer within 13 s']);
+});
+
+test('nobody waits for more than a minute, whatever moves', async () => {
+  const { socket, reasons, ask } = start();
+  ask();
+  for (let s = 0; s < 59; s++) {
+    socket.bytesRead += 1;
+    await wait(1_000);
+  }
+  expect(reasons).toEqual([]);
+  await wait(1_000);
+  expect(reasons).toEqual(['no answer within 60 s']);
+});
+
+test('nothing is counted while nobody waits, and no timer is left', async () => {
+  const { reasons, ask } = start();
+  const answer = ask();
+  await wait(4_500);
+  answer();
+  await wait(60_000);
+  expect(vi.getTimerCount()).toBe(0);
+  ask();
+  await wait(4_500);
+  expect(reasons).toEqual([]);
+});
