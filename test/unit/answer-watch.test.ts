@@ -6,9 +6,14 @@ import { AnswerWatch } from '../../src/store/redis/answer-watch.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-function start() {
+function start(secure = false) {
   const handle = { writeQueueSize: 0 };
-  const socket = { bytesRead: 0, bytesWritten: 0, _handle: handle };
+  // Below TLS the queue of the connection itself.
+  const socket = {
+    bytesRead: 0,
+    bytesWritten: 0,
+    _handle: secure ? { writeQueueSize: 16 * MiB, _parent: handle } : handle,
+  };
   const reasons: string[] = [];
   const watch = new AnswerWatch({
     sockets: () => [socket as unknown as Socket],
@@ -29,22 +34,28 @@ function start() {
 
 const wait = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
-test('silence is counted from the last byte that moved, in either direction, and ends all that wait', async () => {
-  const { socket, handle, reasons, failed, ask } = start();
-  ask();
-  await wait(4_500);
-  socket.bytesRead += 1;
-  await wait(4_500);
-  handle.writeQueueSize = 5_000;
-  await wait(4_500);
-  handle.writeQueueSize = 4_000;
-  ask();
-  await wait(4_500);
-  expect(reasons).toEqual([]);
-  await wait(1_000);
-  expect(reasons).toEqual(['no answer within 5 s']);
-  expect(failed).toHaveLength(2);
-});
+test.each([
+  ['a plain connection', false],
+  ['TLS', true],
+])(
+  'over %s silence is counted from the last byte that moved either way, and ends all that wait',
+  async (_name, secure) => {
+    const { socket, handle, reasons, failed, ask } = start(secure);
+    ask();
+    await wait(4_500);
+    socket.bytesRead += 1;
+    await wait(4_500);
+    handle.writeQueueSize = 5_000;
+    await wait(4_500);
+    handle.writeQueueSize = 4_000;
+    ask();
+    await wait(4_500);
+    expect(reasons).toEqual([]);
+    await wait(1_000);
+    expect(reasons).toEqual(['no answer within 5 s']);
+    expect(failed).toHaveLength(2);
+  },
+);
 
 test('what only was handed over moves nothing', async () => {
   const { socket, reasons, ask } = start();

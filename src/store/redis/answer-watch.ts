@@ -94,8 +94,14 @@ function movedOn(sockets: readonly Socket[]): string {
   return sockets.map((socket) => `${socket.bytesRead}/${queuedOf(socket)}`).join();
 }
 
+interface Handle {
+  readonly writeQueueSize?: number;
+  /** Below TLS, whose own queue empties at once when all is written. */
+  readonly _parent?: Handle | null;
+}
+
 /** As the timeout of a socket asks for it; nothing public says it. */
 function queuedOf(socket: Socket): number {
-  const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
-  return handle?.writeQueueSize ?? 0;
+  const { _handle: handle } = socket as Socket & { readonly _handle?: Handle | null };
+  return (handle?._parent ?? handle)?.writeQueueSize ?? 0;
 }
