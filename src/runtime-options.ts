@@ -9,9 +9,13 @@ import { functionOf, numberIn, optionsOf, problemOf, withMethods } from './core/
 import {
   HOST_PORT_HELP,
   HOST_PORT_PATTERN,
+  POSTGRES_URL_HELP,
+  POSTGRES_URL_PATTERN,
   PREFIX_HELP,
   PREFIX_PATTERN,
   RANGES,
+  REDIS_URL_HELP,
+  REDIS_URL_PATTERN,
   SCHEMA_HELP,
   SCHEMA_PATTERN,
 } from './core/ranges.ts';
@@ -127,7 +131,7 @@ const tls = optionsOf({
 });
 
 const postgres = optionsOf({
-  url: z.string().min(1),
+  url: z.string().regex(POSTGRES_URL_PATTERN, { error: POSTGRES_URL_HELP }),
   schema: z.string().regex(SCHEMA_PATTERN, { error: SCHEMA_HELP }).optional(),
   poolSize: numberIn(RANGES.poolSize).optional(),
   tls: tls.optional(),
@@ -135,7 +139,7 @@ const postgres = optionsOf({
 });
 
 const redis = optionsOf({
-  url: z.string().min(1),
+  url: z.string().regex(REDIS_URL_PATTERN, { error: REDIS_URL_HELP }),
   prefix: z.string().regex(PREFIX_PATTERN, { error: PREFIX_HELP }).optional(),
   tls: tls.optional(),
 });

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { RuntimeOptions, TlsOptions } from '../runtime.ts';
 import type { IsWrong, Report } from './resolve.ts';
 import type { Config } from './schema.ts';
+import { GROUP_DEFAULT } from './store-schema.ts';
 
 type StoreOptions = Pick<RuntimeOptions, 'postgres' | 'redis' | 'state' | 'placement'>;
 type Tls = NonNullable<Config['postgres']>['tls'];
@@ -41,13 +42,18 @@ function withTls<Given extends { readonly tls?: Tls }>(
 }
 
 /** What no single key can say. */
-export function checkStores({ postgres, redis, state }: Config, report: Report, isWrong: IsWrong): void {
-  if (isWrong('postgres') || isWrong('redis')) return;
+export function checkStores({ postgres, redis, state, placement }: Config, report: Report, isWrong: IsWrong): void {
+  if (isWrong('postgres') || isWrong('redis') || isWrong('state') || isWrong('placement')) return;
   if (redis !== undefined && postgres === undefined)
     report(
       ['redis'],
       'Redis alone can lose what it has acknowledged; add postgres.url beside it, or take redis out to keep state in the data folder',
       'key',
     );
-  if (state.ack === 'redis' && redis === undefined) report(['state', 'ack'], 'there is no redis.url');
+  if (state.ack !== undefined && postgres === undefined) report(['state', 'ack'], 'it means nothing without postgres');
+  else if (state.ack === 'redis' && redis === undefined) report(['state', 'ack'], 'there is no redis.url');
+  if (placement.group !== GROUP_DEFAULT && postgres === undefined)
+    report(['placement', 'group'], 'it means nothing without postgres');
+  if (redis !== undefined && state.checkpoint > state.unsyncedMax)
+    report(['state', 'checkpoint'], 'it must not be longer than state.unsyncedMax');
 }

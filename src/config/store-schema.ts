@@ -1,7 +1,19 @@
 /** The settings that say where state is kept. */
 import { z } from 'zod';
-import { PREFIX_HELP, PREFIX_PATTERN, RANGES, SCHEMA_HELP, SCHEMA_PATTERN } from '../core/ranges.ts';
+import {
+  POSTGRES_URL_HELP,
+  POSTGRES_URL_PATTERN,
+  PREFIX_HELP,
+  PREFIX_PATTERN,
+  RANGES,
+  REDIS_URL_HELP,
+  REDIS_URL_PATTERN,
+  SCHEMA_HELP,
+  SCHEMA_PATTERN,
+} from '../core/ranges.ts';
 import { count, duration } from './measures.ts';
+
+export const GROUP_DEFAULT = 'default';
 
 const pem = (what: string) => z.string().min(1).optional().describe(`PEM file with ${what}; relative to this file.`);
 
@@ -20,7 +32,7 @@ export const postgres = z
   .strictObject({
     url: z
       .string()
-      .min(1)
+      .regex(POSTGRES_URL_PATTERN, { error: POSTGRES_URL_HELP })
       .describe('postgres://user:password@host:5432/database. The password may come from the environment.'),
     schema: z
       .string()
@@ -43,7 +55,7 @@ export const redis = z
   .strictObject({
     url: z
       .string()
-      .min(1)
+      .regex(REDIS_URL_PATTERN, { error: REDIS_URL_HELP })
       .describe(
         'redis://user:password@host:6379/0, redis+sentinel://host:26379,host:26379/master or redis+cluster://host:6379,host:6379; rediss for TLS.',
       ),
@@ -77,7 +89,7 @@ export const placement = z
     group: z
       .string()
       .regex(PREFIX_PATTERN, { error: PREFIX_HELP })
-      .prefault('default')
+      .prefault(GROUP_DEFAULT)
       .describe('Nodes of one group stand by for each other: one of them runs the workers.'),
     lease: duration(...RANGES.leaseMs)
       .prefault('15s')

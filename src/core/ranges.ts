@@ -36,6 +36,12 @@ export const RECORDS_BYTES_DEFAULT = GiB;
 /** A schema of Postgres that needs no quotes. */
 export const SCHEMA_PATTERN = /^[a-z_][a-z0-9_]{0,62}$/;
 export const SCHEMA_HELP = 'write up to 63 small letters, digits and underscores, not beginning with a digit';
+/** Which server it is; the client says what is wrong with the rest. */
+export const POSTGRES_URL_PATTERN = /^postgres(ql)?:\/\/./;
+export const POSTGRES_URL_HELP = 'write postgres://user:password@host:5432/database';
+export const REDIS_URL_PATTERN = /^rediss?(\+sentinel|\+cluster)?:\/\/./;
+export const REDIS_URL_HELP =
+  'write redis://user:password@host:6379, rediss:// for TLS, redis+sentinel:// or redis+cluster://';
 /** What begins the keys in Redis. */
 export const PREFIX_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9:._-]{0,62}$/;
 export const PREFIX_HELP = 'write up to 63 letters, digits, colons, dots, dashes and underscores';

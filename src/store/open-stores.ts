@@ -72,6 +72,9 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
   const ack = options.state?.ack ?? (redis === undefined ? 'postgres' : 'redis');
   if (redis === undefined && ack === 'redis')
     throw new RuntimeError('CONFIG_INVALID', 'state.ack: redis needs a redis.url.');
+  const { checkpointMs = CHECKPOINT_MS, unsyncedMs = UNSYNCED_MS } = options.state ?? {};
+  if (redis !== undefined && checkpointMs > unsyncedMs)
+    throw new RuntimeError('CONFIG_INVALID', 'state.checkpointMs must not be above state.unsyncedMs.');
   const cleanup = new CleanupStack();
   try {
     const folder = await openEmbeddedRecords(options);
@@ -97,8 +100,8 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
             durable,
             clock,
             ack,
-            checkpointMs: options.state?.checkpointMs ?? CHECKPOINT_MS,
-            unsyncedMs: options.state?.unsyncedMs ?? UNSYNCED_MS,
+            checkpointMs,
+            unsyncedMs,
             log,
           });
     let heldConnection: number | null = null;
