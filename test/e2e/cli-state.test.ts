@@ -210,7 +210,9 @@ describe('runtime state without a node', () => {
     await redis.hset(`${prefix}:default:w:default/bad`, { r: 'nonsense' });
     expect(await ok('list')).toMatch(/bad +stopped +The state of worker .* is damaged.*\njs +stopped +0 +1 +2 +\d+$/);
     await ok('resolve', 'bad', '--take', 'postgres');
-    await redis.hset(`${prefix}:default:w:default/js`, { e: '400', w: '400', r: '9', '=count': '600', s: '' });
+    // An owner after the time of Postgres.
+    const late = '9000000000000000';
+    await redis.hset(`${prefix}:default:w:default/js`, { e: late, w: late, r: '9', '=count': '600', s: '' });
     expect(await state('set', 'js', 'x', '1')).toMatchObject({
       code: 4,
       output: expect.stringContaining('runtime state resolve'),

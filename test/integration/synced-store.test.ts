@@ -1,4 +1,5 @@
 /** What Redis in front of Postgres does where one of them is not what it was: real servers, edited by hand. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { checksumOf } from '../../src/core/checksum.ts';
@@ -40,14 +41,14 @@ async function stage() {
   const redis = new Redis(url);
   const said: string[] = [];
   const opened: SyncedStateStore[] = [];
-  const open = () => {
+  const open = ({ checkpointMs = 60_000, unsyncedMs = 60_000 } = {}) => {
     const store = new SyncedStateStore({
       hot: new RedisStateStore(client),
       durable: new PostgresStateStore({ pool, group: 'default', lease: null }),
       clock: systemClock,
       ack: 'redis',
-      checkpointMs: 60_000,
-      unsyncedMs: 60_000,
+      checkpointMs,
+      unsyncedMs,
       log: (level, message) => said.push(`${level}: ${message}`),
     });
     opened.push(store);
@@ -125,5 +126,38 @@ describe('Redis in front of Postgres', () => {
     // That node is gone, with what only its memory had; and so is the copy in Redis.
     await redis.del(hash);
     expect(await open().claim(WORKER)).toMatchObject({ mayLack: true, revision: 2n, entries: [['n', '2']] });
+  });
+
+  test('takes commits for as long as both answer, however long it gathers them', async () => {
+    const { open, stored } = await stage();
+    const store = open({ checkpointMs: 1_000, unsyncedMs: 1_000 });
+    const { epoch } = await store.claim(WORKER);
+    const until = performance.now() + 2_500;
+    let n = 0;
+    for (; performance.now() < until; n++) {
+      expect(await store.commit(commitOf(epoch, BigInt(n), n + 1))).toEqual({ kind: 'ok' });
+      await sleep(5);
+    }
+    expect(Number((await stored()).revision)).toBeGreaterThan(0);
+    expect(store.lag()).toBeNull();
+  });
+
+  test('shows neither copy of a worker as its state where a person has to choose', async () => {
+    const { open, pool } = await stage();
+    const owner = open();
+    const { epoch } = await owner.claim(WORKER);
+    await owner.commit(commitOf(epoch, 0n, 1, { durable: true }));
+    await owner.close();
+    const edited = checksumOf([['n', '7']]);
+    await pool.raw.query(`UPDATE tick_runtime.workers SET checksum = '${edited}'`);
+    await pool.raw.query(`UPDATE tick_runtime.state SET json = '7'`);
+    const reader = open();
+    await expect(reader.read(WORKER)).rejects.toMatchObject({
+      code: 'STATE_CONFLICT',
+      message: expect.stringContaining('runtime state diff'),
+    });
+    // A Postgres that merely is behind is no conflict.
+    await pool.raw.query(`UPDATE tick_runtime.workers SET revision = 0, checksum = NULL`);
+    expect(await reader.read(WORKER)).toMatchObject({ revision: 1n, entries: [['n', '1']] });
   });
 });

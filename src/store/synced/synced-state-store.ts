@@ -25,7 +25,7 @@ import type { ClaimedCopy, PostgresStateStore } from '../postgres/postgres-state
 import type { RedisStateStore } from '../redis/redis-state-store.ts';
 import { ByteGate } from './byte-gate.ts';
 import { Checkpointer, type CheckpointerOptions } from './checkpointer.ts';
-import { changesBetween, compareVersions, decideCopy, isIntact } from './decide-copy.ts';
+import { type CopyDecision, changesBetween, decideCopy, isIntact } from './decide-copy.ts';
 import { readCopies, resolveCopies } from './resolve-copies.ts';
 import { SyncTrack } from './sync-track.ts';
 import { WorkerTurns } from './worker-turns.ts';
@@ -164,8 +164,9 @@ export class SyncedStateStore implements StateStore {
     // Nothing here would bring Postgres up to it.
     if (track === undefined) return this.#unclaimed(commit);
     if (track.epoch === commit.epoch && track.refused !== null) return track.refused;
-    const own = track.behindSince === null ? 0 : this.#o.clock.monoMs() - track.behindSince;
-    const behindMs = Math.max(own, this.#checkpoints.awayMs);
+    // Its checkpoint is due only then: before that nothing is missing.
+    const due = track.behindSince === null ? Number.POSITIVE_INFINITY : track.behindSince + this.#o.checkpointMs;
+    const behindMs = Math.max(this.#o.clock.monoMs() - due, this.#checkpoints.awayMs);
     if (behindMs > this.#o.unsyncedMs) throw behindTooLong(behindMs, this.#o.unsyncedMs);
     if (this.#checkpoints.full) throw unavailable('as much as may waits for Postgres');
     const result = await this.#o.hot.commit(commit);
@@ -233,16 +234,8 @@ export class SyncedStateStore implements StateStore {
         this.#tellRepair(worker, 'Postgres', postgres, decision.damaged);
         mustBe(worker, await this.#bringUp(worker, postgres, right));
         break;
-      case 'conflict':
-        throw new RuntimeError(
-          'STATE_CONFLICT',
-          `Redis and Postgres disagree on the state of worker ${worker}: ${decision.why}. Look with \`runtime state diff ${worker}\`, then \`runtime state resolve ${worker} --take redis\` or \`--take postgres\`.`,
-        );
-      case 'corrupt':
-        throw new RuntimeError(
-          'STATE_CORRUPT',
-          `The state of worker ${worker} matches its checksum neither in Redis nor in Postgres. Restore it from a backup with \`runtime state import ${worker}\`.`,
-        );
+      default:
+        throw undecided(worker, decision);
     }
     this.#track(worker, epoch, versionOf(right));
     const mayLack = this.#o.ack === 'redis' && decision.kind === 'postgres' && postgres.revision > 0n;
@@ -255,8 +248,10 @@ export class SyncedStateStore implements StateStore {
     const redis = await hot.read(worker);
     if (track === undefined) {
       const postgres = await durable.read(worker);
-      if (postgres === null || redis === null || !isIntact(redis)) return postgres;
-      return compareVersions(redis, postgres) > 0 ? redis : postgres;
+      if (postgres === null) return null;
+      const decision = decideCopy(postgres, redis);
+      if (decision.kind === 'conflict' || decision.kind === 'corrupt') throw undecided(worker, decision);
+      return decision.kind === 'redis' ? redis : postgres;
     }
     const { latest, epoch } = track;
     if (track.refused !== null && redis !== null && redis.epoch === epoch && isIntact(redis))
@@ -348,6 +343,19 @@ function mustBe(worker: WorkerId, result: CommitResult): void {
 
 function unavailable(reason: string): RuntimeError {
   return new RuntimeError('STORE_UNAVAILABLE', `the state store cannot answer: ${reason}`);
+}
+
+/** Nothing may choose between the copies but a person, or none of them is whole. */
+function undecided(worker: WorkerId, decision: Extract<CopyDecision, { kind: 'conflict' | 'corrupt' }>): RuntimeError {
+  if (decision.kind === 'corrupt')
+    return new RuntimeError(
+      'STATE_CORRUPT',
+      `The state of worker ${worker} matches its checksum neither in Redis nor in Postgres. Restore it from a backup with \`runtime state import ${worker}\`.`,
+    );
+  return new RuntimeError(
+    'STATE_CONFLICT',
+    `Redis and Postgres disagree on the state of worker ${worker}: ${decision.why}. Look with \`runtime state diff ${worker}\`, then \`runtime state resolve ${worker} --take redis\` or \`--take postgres\`.`,
+  );
 }
 
 function behindTooLong(behindMs: number, unsyncedMs: number): RuntimeError {
