@@ -86,9 +86,11 @@ const checkIds: HarnessWorker['check'] = (get) => {
 };
 
 const checkSequence: HarnessWorker['check'] = (get) =>
-  get('left') === get('right') && Number(get('left') ?? 0) === counts(get)
+  get('left') === get('right') &&
+  Number(get('left') ?? 0) === counts(get) &&
+  Number(get('first') ?? 0) === Math.min(counts(get), 1)
     ? null
-    : `n ${counts(get)}, left ${get('left')}, right ${get('right')}`;
+    : `n ${counts(get)}, left ${get('left')}, right ${get('right')}, first ${get('first')}`;
 
 const checkBank: HarnessWorker['check'] = (get) => {
   let sum = 0;
