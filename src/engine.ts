@@ -13,7 +13,15 @@ import { RuntimeError } from './core/errors.ts';
 import { EventSource } from './core/events.ts';
 import { newId } from './core/ids.ts';
 import { DURABLE_WINDOW_MS, MiB } from './core/limits.ts';
-import type { Runtime, RuntimeEvents, RuntimeOptions, RuntimeStatus, StoreStatus, WorkerStatus } from './runtime.ts';
+import type {
+  Runtime,
+  RuntimeEvents,
+  RuntimeOptions,
+  RuntimeStatus,
+  StoreStatus,
+  UnsavedWorker,
+  WorkerStatus,
+} from './runtime.ts';
 import { checkedWorld, checkListener, checkRuntimeOptions } from './runtime-options.ts';
 import type { LogRecord, MinuteRecord, TickRecord } from './store/contracts.ts';
 import { type OpenStores, openStores } from './store/open-stores.ts';
@@ -59,6 +67,7 @@ class Engine implements Runtime {
   #parts: Parts | null = null;
   #phase: 'new' | 'starting' | 'running' | 'stopping' | 'stopped' = 'new';
   #stopping: Promise<void> | null = null;
+  #unsaved: readonly UnsavedWorker[] = [];
   #starting: Promise<void> = Promise.resolve();
   readonly #standby = new AbortController();
 
@@ -210,13 +219,19 @@ class Engine implements Runtime {
     await this.#starting.catch(() => undefined);
     const parts = this.#parts;
     this.#phase = 'stopping';
+    let unsaved: () => readonly UnsavedWorker[] = () => [];
     if (parts !== null) {
       const grace = options.now === true ? 0 : (options.graceMs ?? STOP_GRACE_MS);
-      await parts.registry.suspendAll(grace);
+      unsaved = await parts.registry.suspendAll(grace);
       await parts.stores.records.flush();
     }
     await this.#cleanup.closeAll();
     this.#phase = 'stopped';
+    this.#unsaved = unsaved();
+  }
+
+  get unsaved(): readonly UnsavedWorker[] {
+    return this.#unsaved;
   }
 
   get #running(): Parts {

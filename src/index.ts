@@ -27,6 +27,7 @@ export type {
   StateOptions,
   StoreStatus,
   TlsOptions,
+  UnsavedWorker,
   WorkerOptions,
   WorkerPatch,
   WorkerStatus,

@@ -257,6 +257,16 @@ export interface RuntimeEvents {
   };
 }
 
+/** A worker whose last changes a stop could not bring to where they belong. */
+export interface UnsavedWorker {
+  /** `workspace/name`. */
+  readonly worker: string;
+  /** Redis has changes that Postgres lacks. Nothing is lost where Redis keeps them until an engine is started again. */
+  readonly onlyInRedis: boolean;
+  /** No store has confirmed the last changes. They were acknowledged to nobody, and may be lost. */
+  readonly unacknowledged: boolean;
+}
+
 /** A running (or not yet started) engine. Workers are named `name` (workspace `default`) or `workspace/name`. */
 export interface Runtime extends StateMethods {
   /**
@@ -266,9 +276,11 @@ export interface Runtime extends StateMethods {
   start(): Promise<void>;
   /**
    * No new ticks; ticks in flight get up to `graceMs` (10,000); state is committed; cells end. `now` cuts the grace. A store that is
-   * away is waited for within the grace only, one that does not answer 3 s longer; a log line says whose changes are not stored.
+   * away is waited for within the grace only, one that does not answer 3 s longer: see {@link unsaved} then.
    */
   stop(options?: { readonly graceMs?: number; readonly now?: boolean }): Promise<void>;
+  /** After {@link stop}: the workers whose last changes are not stored. They stayed `stopping`. Empty where everything is stored. */
+  readonly unsaved: readonly UnsavedWorker[];
   /**
    * Adds a worker or gives it new code and settings; its state stays. Rejects with CODE_INVALID and keeps what was there
    * when the code cannot run. A worker that runs is moved to the new version; a new one waits for {@link startWorker}.

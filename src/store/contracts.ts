@@ -139,6 +139,11 @@ export interface StateStore {
   close(): Promise<void>;
   /** Of a store with several copies: what makes the slow one late. Null while all is well. */
   lag?(): StoreLag | null;
+  /**
+   * Of a store with several copies: how far they have come with a worker that was claimed here, also once it is closed. `all` is the
+   * revision that every copy has, `first` the one that the fast copy has. Null where it was not claimed here.
+   */
+  progress?(worker: WorkerId): { readonly first: bigint; readonly all: bigint } | null;
   /** Of a store with several copies: all of them, for people to compare. */
   copies?(worker: WorkerId): Promise<StoredCopies>;
   /**

@@ -62,6 +62,10 @@ export class LeasedStateStore implements StateStore {
     return this.#inner.lag?.() ?? null;
   }
 
+  progress(worker: WorkerId): ReturnType<NonNullable<StateStore['progress']>> {
+    return this.#inner.progress?.(worker) ?? null;
+  }
+
   close(): Promise<void> {
     return this.#inner.close();
   }

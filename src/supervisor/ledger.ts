@@ -99,6 +99,12 @@ export class Ledger {
     return this.#dirty.size > 0;
   }
 
+  /** The revision that has everything written so far, acknowledged or under way; null where none has. */
+  get sent(): bigint | null {
+    if (this.#dirty.size > 0 || this.#repair !== null) return null;
+    return this.#inFlight ? this.#revision + 1n : this.#revision;
+  }
+
   /** What the store has, as far as it was acknowledged. */
   get revision(): bigint {
     return this.#revision;

@@ -4,7 +4,7 @@
  */
 import { RuntimeError, toRuntimeError } from '../core/errors.ts';
 import { STATE_LIMITS } from '../core/limits.ts';
-import type { RuntimeEvents, WorkerOptions, WorkerPatch, WorkerStatus } from '../runtime.ts';
+import type { RuntimeEvents, UnsavedWorker, WorkerOptions, WorkerPatch, WorkerStatus } from '../runtime.ts';
 import type { Claimed, RecordStore, StateStore, StoredWorker, WorkerId } from '../store/contracts.ts';
 import { compileWorker } from '../workers/compile.ts';
 import type { CompiledWorker, WorkerDefinition } from '../workers/definition.ts';
@@ -17,6 +17,7 @@ import { StateOrders } from './state-orders.ts';
 import { StoreAway } from './store-away.ts';
 import { suspendAll } from './suspend-all.ts';
 import { tryLoading } from './try-loading.ts';
+import { noteEnds } from './unsaved.ts';
 import { WorkerSlot } from './worker-slot.ts';
 import { statusOf, statusOfDormant } from './worker-status.ts';
 
@@ -185,12 +186,15 @@ export class WorkerRegistry {
     for (const slot of this.#slots.values()) slot.cancel();
   }
 
-  /** Ends every life but not the wish to run. */
-  async suspendAll(graceMs: number): Promise<void> {
+  /** Ends every life but not the wish to run. What it returns is asked once the store is closed: which workers are not stored. */
+  async suspendAll(graceMs: number): Promise<() => readonly UnsavedWorker[]> {
     this.#ended = true;
     const { clock, log } = this.#o.services;
-    await suspendAll({ slots: [...this.#slots.values()], clock, log, graceMs, hurry: this.#hurry.promise });
+    const slots = [...this.#slots.values()];
+    await suspendAll({ slots, clock, log, graceMs, hurry: this.#hurry.promise });
+    const unsaved = noteEnds(slots, this.#o.store);
     for (const slot of this.#slots.values()) slot.self.ledger.close(new RuntimeError('STOPPED', 'The engine stopped.'));
+    return unsaved;
   }
 
   async #attach(id: WorkerId, definition: WorkerDefinition, compiled: CompiledWorker): Promise<void> {

@@ -127,6 +127,8 @@ export class WorkerSelf {
       this.#beforePause = this.#state;
       this.to('paused', reason);
     } else if (!away && this.#state === 'paused') this.to(this.#beforePause, null);
+    // It stays so until its end is stored: that is what it waits for.
+    else if (this.#state === 'stopping') this.#reason = away ? reason : null;
   }
 }
 

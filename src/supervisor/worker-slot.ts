@@ -164,7 +164,8 @@ export class WorkerSlot {
       // Fenced or shut down: the next owner decides by what is stored.
       const { code, message } = toRuntimeError(thrown);
       self.to('stopping', null);
-      self.to(code === 'STOPPED' || this.#isElsewhere ? 'stopped' : 'failed', message);
+      // Shut down before its end was stored: whether it is `stopped` is known when the store is closed.
+      if (code !== 'STOPPED') self.to(this.#isElsewhere ? 'stopped' : 'failed', message);
     } finally {
       life.close();
       this.#life = null;

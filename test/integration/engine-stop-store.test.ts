@@ -41,6 +41,11 @@ describe('the stop of an engine whose store', () => {
     ]);
     expect(engine.ticks.length).toBe(ticks);
     expect(engine.states.filter(({ to }) => to === 'failed')).toEqual([]);
+    const lost = { onlyInRedis: false, unacknowledged: true };
+    expect(engine.runtime.unsaved).toEqual(['a', 'b', 'idle'].map((name) => ({ worker: `default/${name}`, ...lost })));
+    // Its end is not stored, so it has not ended.
+    expect(engine.states.filter(({ to }) => to === 'stopped')).toEqual([]);
+    expect(engine.states.at(-1)).toMatchObject({ to: 'stopping' });
   });
 
   test('comes back within the grace loses nothing and has nothing to say', async () => {
@@ -54,6 +59,8 @@ describe('the stop of an engine whose store', () => {
     store.fate = 'ok';
     expect(await stopped).toBeLessThan(10_000);
     expect(told(engine)).toEqual([]);
+    expect(engine.runtime.unsaved).toEqual([]);
+    expect(engine.states.at(-1)).toMatchObject({ from: 'stopping', to: 'stopped' });
     const ok = engine.ticks.filter(({ outcome }) => outcome === 'ok').length;
     expect((await store.read('default/a'))?.entries).toEqual([['n', `${ok}`]]);
   });
@@ -71,6 +78,7 @@ describe('the stop of an engine whose store', () => {
     expect(told(engine)).toEqual([
       'warn: stopped before the last changes were stored, the store does not answer: default/a',
     ]);
+    expect(engine.runtime.unsaved).toMatchObject([{ worker: 'default/a', unacknowledged: true }]);
   });
 
   test('is slow is waited for: what a tick wrote that was cut is stored', async () => {

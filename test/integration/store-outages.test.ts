@@ -269,6 +269,44 @@ describe('Postgres', () => {
     expect(engine.engineLog).toContainEqual(
       'error: closed while Postgres lacks the last changes of 2 workers; Redis has them',
     );
+    const inRedis = { onlyInRedis: true, unacknowledged: false };
+    expect(engine.runtime.unsaved).toEqual(['a', 'b'].map((name) => ({ worker: `default/${name}`, ...inRedis })));
+    expect(engine.states.filter(({ to }) => to === 'stopped')).toEqual([]);
+  });
+
+  test('that comes back at the last moment of a stop has everything, and the workers are stopped', {
+    timeout: 60_000,
+  }, async () => {
+    const world = await startWorld({});
+    const { engine } = world;
+    await world.postgres.cut();
+    await poll('the lag is told', () => lagOf(engine) ?? undefined);
+    const closing = poll('the workers are given up', () =>
+      engine.engineLog.some((line) => line.includes('stopped before the last changes')) ? true : undefined,
+    ).then(() => world.postgres.heal());
+    await Promise.all([engine.runtime.stop({ graceMs: 200 }), closing]);
+    const late = engine.engineLog.some((line) => line.includes('closed while Postgres lacks'));
+    // Whichever it was: what is told is what is so.
+    expect(engine.runtime.unsaved.length).toBe(late ? 2 : 0);
+    expect(engine.states.filter(({ to }) => to === 'stopped').length).toBe(late ? 0 : 2);
+  });
+
+  test('that is away while a worker is ordered to stop: it is stopping until Postgres has that', {
+    timeout: 60_000,
+  }, async () => {
+    const world = await startWorld({});
+    const { engine } = world;
+    const statusOf = () => engine.runtime.worker('a');
+    await world.postgres.cut();
+    const stopped = engine.runtime.stopWorker('a');
+    await poll('it waits for Postgres', () => statusOf().reason?.includes('Postgres') || undefined);
+    await engine.okTicks('b', 20);
+    expect(statusOf()).toMatchObject({ state: 'stopping', desired: 'stopped' });
+    expect(engine.states.filter(({ to }) => to === 'stopped')).toEqual([]);
+    await world.postgres.heal();
+    expect(await stopped).toMatchObject({ state: 'stopped', reason: null });
+    const stored = `SELECT head::text LIKE '%"desired":"stopped"%' FROM tick_runtime.workers WHERE worker = 'default/a'`;
+    await runSql(world.database, `DO $$ BEGIN ASSERT (${stored}); END $$`);
   });
 });
 

@@ -6,7 +6,7 @@ import { displayPath, loadConfig } from '../../config/load.ts';
 import type { LoadedConfig } from '../../config/resolve.ts';
 import { ERRORS } from '../../core/errors.ts';
 import { createRuntime } from '../../index.ts';
-import type { Runtime } from '../../runtime.ts';
+import type { Runtime, UnsavedWorker } from '../../runtime.ts';
 import { type Control, openControl } from '../control/server.ts';
 import { deployAll } from '../deploy.ts';
 import type { Output } from '../output.ts';
@@ -15,6 +15,7 @@ import { createReporter, type Reporter } from '../reporter.ts';
 import { Sidecars } from '../sidecars.ts';
 import { type EndRequests, listenForEnd } from '../signals.ts';
 import { countOf, workerLabel } from '../text.ts';
+import { unsavedText } from '../unsaved-text.ts';
 
 const GRACE_MS = 10_000;
 /** What an end at once may take before the process just goes. */
@@ -81,6 +82,7 @@ class Session {
   }
 
   async run(): Promise<number> {
+    let unsaved: readonly UnsavedWorker[] = [];
     const begin = this.#begin();
     // After a signal, what had begun may fail because it is being ended.
     begin.catch(() => {});
@@ -91,10 +93,17 @@ class Session {
       this.#reporter.tell({ kind: 'stop', who: 'runtime', text: `${signal}: stopping; once more ends at once` });
     } finally {
       this.#abort.abort();
-      await this.#stop();
+      unsaved = await this.#stop();
     }
+    if (unsaved.length > 0) return this.#endUnsaved(unsaved);
     this.#reporter.tell({ kind: 'stop', who: 'runtime', text: 'stopped; every state is saved' });
     return 0;
+  }
+
+  #endUnsaved(unsaved: readonly UnsavedWorker[]): number {
+    const data = { code: 'STORE_UNAVAILABLE', unsaved };
+    this.#reporter.tell({ kind: 'stop', who: 'runtime', text: unsavedText(unsaved), problem: true, data });
+    return ERRORS.STORE_UNAVAILABLE.exit;
   }
 
   /** Whoever keeps this process running starts it again, and it stands by. */
@@ -153,10 +162,11 @@ class Session {
     }
   }
 
-  async #stop(): Promise<void> {
+  async #stop(): Promise<readonly UnsavedWorker[]> {
     try {
       await this.#control?.close();
       await this.#runtime?.stop({ graceMs: GRACE_MS });
+      return this.#runtime?.unsaved ?? [];
     } finally {
       await this.#sidecars.stop();
     }

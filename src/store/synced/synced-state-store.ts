@@ -117,6 +117,11 @@ export class SyncedStateStore implements StateStore {
     return this.#checkpoints.lag();
   }
 
+  progress(worker: WorkerId): { readonly first: bigint; readonly all: bigint } | null {
+    const track = this.#tracks.get(worker);
+    return track === undefined ? null : { first: track.latest.revision, all: track.synced };
+  }
+
   copies(worker: WorkerId): Promise<StoredCopies> {
     return this.#entered(() => readCopies(this.#o, worker));
   }
