@@ -214,7 +214,7 @@ export interface CellStatus {
 /** Where state is kept, and how well. */
 export interface StoreStatus {
   readonly kind: 'embedded' | 'postgres' | 'redis+postgres' | 'own';
-  /** What was acknowledged and Postgres lacks because it does not answer; null while all is well. */
+  /** What Redis has and Postgres lacks because its checkpoints fail or are overdue; null while all is well. */
   readonly lag: StoreLag | null;
   /** Null where the lock of the data folder is all there is. */
   readonly lease: LeaseState | null;

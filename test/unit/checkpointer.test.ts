@@ -148,8 +148,69 @@ describe('checkpoints', () => {
     expect(said).toEqual([`warn: a checkpoint failed and is tried again: ${AWAY.message}`]);
     postgres(async () => OK);
     await clock.advanceAsync(11_000);
-    expect(said.at(-1)).toBe('info: Postgres answers again; checkpoints go on');
+    expect(said.slice(1)).toEqual([
+      expect.stringMatching(
+        /^info: Postgres answers again after 3\d(\.\d)? s; it lacked changes of up to 2 workers \(7 characters\), for up to [34]\d(\.\d)? s; checkpoints go on$/,
+      ),
+    ]);
     expect([checkpoints.behindMs, checkpoints.lag()]).toEqual([0, null]);
+  });
+
+  test('are told about once a minute while Postgres is away, and once more after it', async () => {
+    const { clock, said, track, commit, postgres } = stage();
+    postgres(() => Promise.reject(AWAY));
+    commit(track('a'), 'n', '1234');
+    await clock.advanceAsync(200_000);
+    const still =
+      /^warn: Postgres still lacks the last changes of 1 worker \(5 characters\), the first since \d{4}-.*Z: Postgres cannot/;
+    expect(said).toEqual([
+      expect.stringContaining('a checkpoint failed'),
+      ...Array.from({ length: 3 }, () => expect.stringMatching(still)),
+    ]);
+    postgres(async () => OK);
+    await clock.advanceAsync(11_000);
+    postgres(() => Promise.reject(AWAY));
+    commit(track('b'));
+    await clock.advanceAsync(10_000);
+    expect(said.slice(4)).toEqual([
+      expect.stringContaining('Postgres answers again after'),
+      expect.stringContaining('a checkpoint failed'),
+    ]);
+  });
+
+  test('that Postgres does not answer at all are a lag, and are told, before any of them has failed', async () => {
+    const { clock, said, checkpoints, track, commit, postgres } = stage();
+    const answer = Promise.withResolvers<CommitResult>();
+    postgres(() => answer.promise);
+    commit(track('a'));
+    await clock.advanceAsync(6_000);
+    expect([checkpoints.lag(), said]).toEqual([null, []]);
+    await clock.advanceAsync(1_500);
+    expect(checkpoints.lag()).toMatchObject({ sinceMs: 7_500, workers: 1, characters: 2 });
+    expect(said).toEqual([
+      expect.stringMatching(/^warn: a checkpoint is overdue: Postgres has not answered for 2(\.\d)? s/),
+    ]);
+    answer.resolve(OK);
+    await clock.advanceAsync(1_000);
+    expect(checkpoints.lag()).toBeNull();
+    expect(said.slice(1)).toEqual([expect.stringContaining('Postgres answers again after 2')]);
+  });
+
+  test('that come one after the other while many wait are not a silence', async () => {
+    const { clock, said, checkpoints, track, commit, postgres } = stage(100_000);
+    let last: Promise<unknown> = Promise.resolve();
+    postgres(() => {
+      const mine = last.then(() => new Promise<CommitResult>((resolve) => clock.after(100, () => resolve(OK))));
+      last = mine;
+      return mine;
+    });
+    for (let n = 0; n < 50; n++) commit(track(`w${n}`));
+    await clock.advanceAsync(9_000);
+    expect(said).toEqual([]);
+    // It is late all the same, and somebody who asks is told.
+    expect(checkpoints.lag()).toMatchObject({ sinceMs: 9_000 });
+    await clock.advanceAsync(3_000);
+    expect(checkpoints.lag()).toBeNull();
   });
 
   test('that are refused are told once, hold up nobody, and are known to the next commit', async () => {

@@ -7,6 +7,7 @@ import type { Clock } from '../../core/clock.ts';
 import { COMMITTED } from '../commit-rule.ts';
 import type { CommitResult, StoreLag } from '../contracts.ts';
 import type { PostgresStateStore } from '../postgres/postgres-state-store.ts';
+import { type Behind, CheckpointTrouble } from './checkpoint-trouble.ts';
 import type { SyncTrack } from './sync-track.ts';
 
 export interface CheckpointerOptions {
@@ -21,6 +22,9 @@ export interface CheckpointerOptions {
 
 const LOOKS_PER_INTERVAL = 10;
 const LOOK_MS_MIN = 20;
+const LOOK_MS_MAX = 1_000;
+/** Beyond the interval, and of one that was sent: a checkpoint takes milliseconds. */
+const OVERDUE_MS = 1_500;
 const RETRY_MS = [250, 500, 1_000, 2_000, 5_000] as const;
 
 export class Checkpointer {
@@ -33,11 +37,14 @@ export class Checkpointer {
   #cancel: () => void = () => undefined;
   #failures = 0;
   #retryAt = 0;
-  #reason: string | null = null;
   #awaySince: number | null = null;
+  /** Sent without an answer to anything since then; null while none is under way. */
+  #silentSince: number | null = null;
+  readonly #trouble: CheckpointTrouble;
 
   constructor(options: CheckpointerOptions) {
     this.#o = options;
+    this.#trouble = new CheckpointTrouble(options);
     this.#arm();
   }
 
@@ -69,11 +76,20 @@ export class Checkpointer {
     return this.#characters > this.#o.charactersMax;
   }
 
-  /** Null while checkpoints come as they should. */
+  /** Null while checkpoints come as they should: none fails, none is overdue. */
   lag(): StoreLag | null {
-    if (this.#reason === null) return null;
-    const sinceMs = this.behindMs;
-    return { sinceMs, workers: this.#behind.size, characters: this.#characters, reason: this.#reason };
+    const behind = this.#behindNow();
+    const overdue = this.#silentMs > OVERDUE_MS || behind.sinceMs > this.#o.checkpointMs + OVERDUE_MS;
+    const reason = this.#trouble.reason ?? (overdue ? 'a checkpoint is overdue: Postgres has not taken it yet' : null);
+    return reason === null ? null : { ...behind, reason };
+  }
+
+  #behindNow(): Behind {
+    return { sinceMs: this.behindMs, workers: this.#behind.size, characters: this.#characters };
+  }
+
+  get #silentMs(): number {
+    return this.#silentSince === null ? 0 : this.#o.clock.monoMs() - this.#silentSince;
   }
 
   /** Resolves when Postgres has at least what Redis had acknowledged at the call. @throws RuntimeError STORE_UNAVAILABLE */
@@ -110,7 +126,11 @@ export class Checkpointer {
   }
 
   #start(track: SyncTrack): Promise<CommitResult> {
-    const run = this.#write(track).finally(() => this.#underWay.delete(track));
+    this.#silentSince ??= this.#o.clock.monoMs();
+    const run = this.#write(track).finally(() => {
+      this.#underWay.delete(track);
+      this.#silentSince = this.#underWay.size === 0 ? null : this.#o.clock.monoMs();
+    });
     this.#underWay.set(track, run);
     return run;
   }
@@ -156,17 +176,15 @@ export class Checkpointer {
   }
 
   #onAnswer(): void {
-    if (this.#reason !== null) this.#o.log('info', 'Postgres answers again; checkpoints go on');
+    this.#trouble.answered(this.#behindNow());
     this.#failures = 0;
-    this.#reason = null;
     this.#awaySince = null;
     this.#retryAt = 0;
   }
 
   #onFailure(thrown: unknown): void {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    if (this.#reason === null) this.#o.log('warn', `a checkpoint failed and is tried again: ${reason}`);
-    this.#reason = reason;
+    this.#trouble.failed(reason, this.#silentMs);
     this.#awaySince ??= this.#o.clock.monoMs();
     const pause = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)] ?? 0;
     this.#failures += 1;
@@ -174,7 +192,7 @@ export class Checkpointer {
   }
 
   #arm(): void {
-    const pause = Math.max(LOOK_MS_MIN, this.#o.checkpointMs / LOOKS_PER_INTERVAL);
+    const pause = Math.min(Math.max(LOOK_MS_MIN, this.#o.checkpointMs / LOOKS_PER_INTERVAL), LOOK_MS_MAX);
     this.#cancel = this.#o.clock.after(pause, () => {
       this.#arm();
       this.#look();
@@ -185,12 +203,14 @@ export class Checkpointer {
     const now = this.#o.clock.monoMs();
     this.#characters = 0;
     for (const { characters } of this.#behind.values()) this.#characters += characters;
+    if (this.#silentMs > OVERDUE_MS) this.#trouble.silent(this.#silentMs, this.#behindNow());
+    this.#trouble.look(this.#behindNow());
     if (now < this.#retryAt) return;
     for (const track of this.#behind.values()) {
       if (!this.full && now - (track.behindSince ?? now) < this.#o.checkpointMs) break;
       if (this.#underWay.has(track)) continue;
       this.#start(track).catch(() => undefined);
-      if (this.#reason !== null) return;
+      if (this.#trouble.reason !== null) return;
     }
   }
 }

@@ -144,7 +144,7 @@ export class SyncedStateStore implements StateStore {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
-    await this.#checkpoints.close(this.lag() === null ? CLOSE_MS_MAX.there : CLOSE_MS_MAX.away);
+    await this.#checkpoints.close(this.#checkpoints.awayMs === 0 ? CLOSE_MS_MAX.there : CLOSE_MS_MAX.away);
     await Promise.all([this.#o.hot.close(), this.#o.durable.close()]);
   }
 
