@@ -25,7 +25,7 @@ import type {
 import { checkedWorld, checkListener, checkRuntimeOptions } from './runtime-options.ts';
 import type { LogRecord, MinuteRecord, TickRecord } from './store/contracts.ts';
 import { type OpenStores, openStores } from './store/open-stores.ts';
-import type { LeaseState } from './store/placement.ts';
+import type { LeaseState, NodeInfo } from './store/placement.ts';
 import { CellPool } from './supervisor/cell-pool.ts';
 import { createGuestSupply } from './supervisor/guest-supply.ts';
 import { Parking } from './supervisor/parking.ts';
@@ -70,6 +70,7 @@ class Engine implements Runtime {
   #unsaved: readonly UnsavedWorker[] = [];
   #starting: Promise<void> = Promise.resolve();
   readonly #standby = new AbortController();
+  readonly #node: NodeInfo = { node: newId(), host: hostname(), pid: process.pid };
 
   constructor(options: RuntimeOptions) {
     // Cells run in another folder, so a relative path would mean another file there.
@@ -175,7 +176,7 @@ class Engine implements Runtime {
     const none = { placement: null, obstacle: () => null };
     if (stateStore !== undefined && recordStore !== undefined)
       return { kind: 'own', state: stateStore, records: recordStore, ...none };
-    const node = { node: newId(), host: hostname(), pid: process.pid };
+    const node = this.#node;
     const opened = await openStores({
       ...this.#options,
       clock: this.#clock,
@@ -266,10 +267,11 @@ class Engine implements Runtime {
     const { registry, pool, stores } = this.#running;
     const store = {
       kind: stores.kind,
+      ack: stores.kind === 'redis+postgres' ? (this.#options.state?.ack ?? 'redis') : null,
       lag: stores.state.lag?.() ?? null,
       lease: stores.placement?.state ?? null,
     };
-    return { workers: registry.statuses(), cells: pool.status(), store };
+    return { node: this.#node, workers: registry.statuses(), cells: pool.status(), store };
   }
   worker(name: string): WorkerStatus {
     return this.#running.registry.status(parseWorkerId(name));

@@ -214,6 +214,8 @@ export interface CellStatus {
 /** Where state is kept, and how well. */
 export interface StoreStatus {
   readonly kind: 'embedded' | 'postgres' | 'redis+postgres' | 'own';
+  /** Which of two stores has to have a commit before it is acknowledged; null where there are not two. */
+  readonly ack: 'redis' | 'postgres' | null;
   /** What Redis has and Postgres lacks because its checkpoints fail or are overdue; null while all is well. */
   readonly lag: StoreLag | null;
   /** Null where the lock of the data folder is all there is. */
@@ -221,6 +223,7 @@ export interface StoreStatus {
 }
 
 export interface RuntimeStatus {
+  readonly node: NodeInfo;
   readonly workers: readonly WorkerStatus[];
   readonly cells: readonly CellStatus[];
   readonly store: StoreStatus;

@@ -13,7 +13,8 @@ const EXIT_UNEXPECTED = 1;
 function hintFor(error: RuntimeError, config: string | undefined): string | undefined {
   if (error.code === 'CONFIG_INVALID' && error.details?.problems !== undefined)
     return `check again with: runtime config check${config === undefined ? '' : ` --config ${quoted(config)}`}`;
-  if (error.code === 'DATA_LOCKED') return 'end the other one, or name another folder under data in the configuration';
+  if (error.code === 'DATA_LOCKED' && error.details?.['elsewhere'] !== true)
+    return 'end the other one, or name another folder under data in the configuration';
   return undefined;
 }
 

@@ -13,12 +13,18 @@ Examples:
   runtime init my-bots                   a commented configuration and two first workers
   cd my-bots && runtime start            run them; Ctrl-C stops, the next start goes on from the saved state
   runtime start --config other.yaml --quiet
+  runtime status                         how the running node stands
   runtime state list                     what is kept for the workers
   runtime config check                   check the configuration and the code of every worker
 
 Exit codes:
-  0  ended in order      2  wrong command line, configuration or worker code      3  no Node 26
-  1  unexpected error    4  data folder in use or unusable                        5  a helper process or cell failed
+  0  ended in order
+  1  unexpected error, or what was asked for differs or is missing
+  2  wrong command line, configuration or worker code; no node runs
+  3  no Node 26
+  4  data folder, Postgres or Redis in use or unusable; after a stop: not everything is stored
+  5  a helper process or cell failed
+  6  another node took the workers over
 
 More about a command: runtime help start`;
 
@@ -31,6 +37,13 @@ Examples:
   runtime start --config bots/runtime.yaml
   runtime start --json | jq 'select(.kind == "tick" and .outcome != "ok")'
   runtime start --restart-failed                   also start workers that failed at their error limit`;
+
+const STATUS_HELP = `
+Asks the node that runs with this data folder. Exit code 0 when it answers, however it stands, and 2 when no node runs.
+
+Examples:
+  runtime status
+  runtime status --json | jq .store.lag      null while Postgres has what it should`;
 
 const CHECK_HELP = `
 Reads the configuration as start does, and compiles and loads every worker once: its top level runs, setup and tick do
@@ -103,6 +116,16 @@ function buildProgram(run: Run, environment: ReturnType<typeof readEnvironment>)
         const { startCommand } = await import('./commands/start.ts');
         const { config, quiet = false, restartFailed = false } = options;
         return startCommand({ config, quiet, restartFailed }, output, environment);
+      }),
+    );
+
+  withCommon(program.command('status'))
+    .description('how the running node stands: who has the workers, what Postgres lacks, which workers are not well')
+    .addHelpText('after', STATUS_HELP)
+    .action((options: CommonOptions & { config: string }) =>
+      run(options, async (output) => {
+        const { statusCommand } = await import('./commands/status.ts');
+        return statusCommand(options.config, output, environment);
       }),
     );
 

@@ -8,6 +8,7 @@ import { RuntimeError } from '../core/errors.ts';
 import { createRuntime } from '../index.ts';
 import type { NodeInfo } from '../store/placement.ts';
 import { type Caller, connectControl } from './control/client.ts';
+import { elsewhere, type Standby } from './control/elsewhere.ts';
 import { callMethod, type MethodName, type ResultOf } from './control/methods.ts';
 import type { Output } from './output.ts';
 
@@ -26,7 +27,15 @@ const LEASE_MS_MAX = 5_000;
 export async function openOffice(options: LoadedConfig['options'], output: Output): Promise<Office> {
   for (const until = performance.now() + WAIT_MS_MAX; ; await pause(LOOK_MS)) {
     const node = await connectControl(options.dataDir);
-    if (node !== null) return asOffice(node, true);
+    if (node !== null) {
+      const { standby } = await node.call('hello', {});
+      // A node of an earlier release does not say.
+      if ((standby ?? null) === null) return asOffice(node, true);
+      await node.close();
+      // It may be about to take over.
+      if (performance.now() > until) throw elsewhere(standby as Standby);
+      continue;
+    }
     try {
       return asOffice(await openOwn(options, output), false);
     } catch (error) {
@@ -66,7 +75,7 @@ async function openOwn(options: LoadedConfig['options'], output: Output): Promis
   try {
     await runtime.start();
   } catch (error) {
-    if (timer !== undefined && error instanceof RuntimeError && error.code === 'STOPPED') throw elsewhere(owner);
+    if (timer !== undefined && error instanceof RuntimeError && error.code === 'STOPPED') throw elsewhere({ owner });
     throw error;
   } finally {
     clearTimeout(timer);
@@ -76,13 +85,4 @@ async function openOwn(options: LoadedConfig['options'], output: Output): Promis
       (await callMethod(runtime, name, input)) as ResultOf<Name>,
     close: () => runtime.stop({ now: true }),
   };
-}
-
-function elsewhere(owner: NodeInfo | null): RuntimeError {
-  const who = owner === null ? 'Another node' : `Process ${owner.pid} on ${owner.host}`;
-  return new RuntimeError(
-    'DATA_LOCKED',
-    `${who} runs the workers of this node group: run the command there, with the configuration of that node, or stop it first.`,
-    { details: { elsewhere: true, ...(owner === null ? {} : { host: owner.host, pid: owner.pid }) } },
-  );
 }

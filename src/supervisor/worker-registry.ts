@@ -47,6 +47,8 @@ export class WorkerRegistry {
   readonly #slots = new Map<WorkerId, WorkerSlot>();
   /** Known to the store, but nobody has deployed them to this process yet. */
   readonly #dormant = new Map<WorkerId, WorkerHead>();
+  /** Why one of those could not be claimed, where only a person can help. */
+  readonly #refused = new Map<WorkerId, string>();
   readonly #queues = new Map<WorkerId, Promise<unknown>>();
   readonly #hurry = Promise.withResolvers<void>();
   #ended = false;
@@ -69,6 +71,7 @@ export class WorkerRegistry {
       setDormant: (id, head) => {
         this.#slots.delete(id);
         this.#dormant.set(id, head);
+        this.#refused.delete(id);
       },
       remove: (id) => this.#remove(id, false),
     });
@@ -161,7 +164,7 @@ export class WorkerRegistry {
     const slot = this.#slots.get(id);
     if (slot !== undefined) return statusOf(slot);
     const head = this.#dormant.get(id);
-    if (head !== undefined) return statusOfDormant(id, head);
+    if (head !== undefined) return statusOfDormant(id, head, this.#refused.get(id) ?? null);
     throw notFound(id);
   }
 
@@ -198,7 +201,12 @@ export class WorkerRegistry {
   }
 
   async #attach(id: WorkerId, definition: WorkerDefinition, compiled: CompiledWorker): Promise<void> {
-    const slot = await this.#claim(id, definition, compiled);
+    this.#refused.delete(id);
+    const slot = await this.#claim(id, definition, compiled).catch((thrown: unknown) => {
+      const { message, rule } = toRuntimeError(thrown);
+      if (!rule.retry && this.#dormant.has(id)) this.#refused.set(id, message);
+      throw thrown;
+    });
     const { head } = slot.self;
     if (head.actual === 'failed' || head.actual === 'invalid') {
       // New code is a new chance only for a worker whose code was the trouble.

@@ -28,14 +28,16 @@ export function statusOf(slot: WorkerSlot): WorkerStatus {
   };
 }
 
-export function statusOfDormant(id: WorkerId, head: WorkerHead): WorkerStatus {
+/** `refused`: why it could not be claimed. */
+export function statusOfDormant(id: WorkerId, head: WorkerHead, refused: string | null): WorkerStatus {
   const [workspace = '', name = ''] = id.split('/');
   return {
     workspace,
     name,
     state: head.actual === 'failed' || head.actual === 'invalid' ? head.actual : 'stopped',
     desired: head.desired,
-    reason: head.actual === 'running' ? 'its code has not been deployed since the node started' : head.reason,
+    reason:
+      refused ?? (head.actual === 'running' ? 'its code has not been deployed since the node started' : head.reason),
     version: head.version,
     language: null,
     schedule: null,

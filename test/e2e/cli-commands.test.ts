@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
+import { ERRORS } from '../../src/core/errors.ts';
 import { runCli } from '../support/cli.ts';
 import { folderWith } from '../support/folder.ts';
 
@@ -17,8 +18,13 @@ describe('the command line', () => {
   test('helps with every command and shows examples', async () => {
     const { code, stdout } = await runCli(['--help']);
     expect(code).toBe(0);
-    for (const word of ['start', 'init', 'types', 'config', 'Examples:', 'Exit codes:']) expect(stdout).toContain(word);
-    for (const command of [['start'], ['config', 'check'], ['config', 'schema']]) {
+    for (const word of ['start', 'init', 'types', 'config', 'status', 'Examples:', 'Exit codes:'])
+      expect(stdout).toContain(word);
+    // Every one of the table of errors, and 0.
+    const codes = new Set([0, ...Object.values(ERRORS).map(({ exit }) => exit)]);
+    for (const exit of codes) expect(stdout).toMatch(new RegExp(`^ {2}${exit} {2}\\w`, 'm'));
+    expect(stdout).toMatch(/^ {2}4 .*Postgres.*Redis/m);
+    for (const command of [['start'], ['status'], ['config', 'check'], ['config', 'schema']]) {
       const help = await runCli([...command, '--help']);
       expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('Examples:') });
     }

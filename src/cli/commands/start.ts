@@ -7,6 +7,7 @@ import type { LoadedConfig } from '../../config/resolve.ts';
 import { ERRORS } from '../../core/errors.ts';
 import { createRuntime } from '../../index.ts';
 import type { Runtime, UnsavedWorker } from '../../runtime.ts';
+import type { Standby } from '../control/elsewhere.ts';
 import { type Control, openControl } from '../control/server.ts';
 import { deployAll } from '../deploy.ts';
 import type { Output } from '../output.ts';
@@ -60,7 +61,9 @@ class Session {
   readonly #abort = new AbortController();
   readonly #sidecars: Sidecars;
   #runtime: Runtime | undefined;
-  #control: Control | undefined;
+  #control: Promise<Control | undefined> | undefined;
+  /** Until the engine has started. */
+  #standby: Standby | null = null;
   readonly #lost = Promise.withResolvers<'lost'>();
 
   constructor(config: LoadedConfig, reporter: Reporter, end: EndRequests, restartFailed: boolean) {
@@ -124,10 +127,15 @@ class Session {
     const runtime = createRuntime({ ...this.#config.options, log });
     this.#runtime = runtime;
     this.#reporter.attach(runtime);
-    runtime.on('placement', ({ state }) => {
+    runtime.on('placement', ({ state, owner }) => {
       if (state === 'lost') this.#lost.resolve('lost');
+      if (state !== 'standby') return;
+      // The data folder is locked by now, so commands here would find nobody to ask.
+      this.#standby = { owner };
+      this.#listen(runtime).catch(() => undefined);
     });
     await runtime.start();
+    this.#standby = null;
     await this.#listen(runtime);
     // By a signal, or because the lease was lost.
     const ending = () => this.#end.requested || this.#abort.signal.aborted;
@@ -153,18 +161,24 @@ class Session {
   /** For commands of this user. Without it workers tick all the same. */
   async #listen(runtime: Runtime): Promise<void> {
     // Windows has no such sockets in folders.
-    if (process.platform === 'win32') return;
+    if (process.platform === 'win32' || this.#abort.signal.aborted) return;
+    this.#control ??= this.#openControl(runtime);
+    await this.#control;
+  }
+
+  async #openControl(runtime: Runtime): Promise<Control | undefined> {
     try {
-      this.#control = await openControl({ runtime, dataDir: this.#config.options.dataDir });
+      return await openControl({ runtime, dataDir: this.#config.options.dataDir, standby: () => this.#standby });
     } catch (error) {
-      const text = `\`runtime state\` cannot reach this node: its control socket cannot be opened (${(error as Error).message})`;
+      const text = `\`runtime state\` and \`runtime status\` cannot reach this node: its control socket cannot be opened (${(error as Error).message})`;
       this.#reporter.tell({ kind: 'engine', who: 'runtime', text, problem: true });
+      return undefined;
     }
   }
 
   async #stop(): Promise<readonly UnsavedWorker[]> {
     try {
-      await this.#control?.close();
+      await (await this.#control)?.close();
       await this.#runtime?.stop({ graceMs: GRACE_MS });
       return this.#runtime?.unsaved ?? [];
     } finally {

@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { RuntimeError } from '../../core/errors.ts';
 import type { Runtime } from '../../runtime.ts';
 import { packageVersion } from '../package.ts';
+import { elsewhere, type Standby } from './elsewhere.ts';
+import { nodeStatus } from './node-status.ts';
 
 const name = z.string().min(1).max(200);
 const key = z.string().max(1_024);
@@ -13,16 +15,22 @@ const json = z.string();
 
 interface Method<Input extends z.ZodType, Result> {
   readonly input: Input;
-  readonly run: (runtime: Runtime, input: z.infer<Input>) => Promise<Result>;
+  /** `standby` of a node that does not have the workers; only the methods of {@link ON_STANDBY} get one. */
+  readonly run: (runtime: Runtime, input: z.infer<Input>, standby: Standby | null) => Promise<Result>;
 }
 
 const method = <Input extends z.ZodType, Result>(
   input: Input,
-  run: (runtime: Runtime, input: z.infer<Input>) => Promise<Result>,
+  run: Method<Input, Result>['run'],
 ): Method<Input, Result> => ({ input, run });
 
 export const METHODS = {
-  hello: method(z.strictObject({}), async () => ({ version: packageVersion(), pid: process.pid })),
+  hello: method(z.strictObject({}), async (_runtime, _input, standby) => ({
+    version: packageVersion(),
+    pid: process.pid,
+    standby,
+  })),
+  status: method(z.strictObject({}), async (runtime, _input, standby) => nodeStatus(runtime, standby)),
   workers: method(z.strictObject({}), async (runtime) =>
     runtime.status().workers.map(({ workspace, name: own, state }) => ({ worker: `${workspace}/${own}`, state })),
   ),
@@ -52,17 +60,25 @@ export const METHODS = {
   }),
 } as const;
 
+const ON_STANDBY: ReadonlySet<string> = new Set(['hello', 'status'] satisfies MethodName[]);
+
 export type MethodName = keyof typeof METHODS;
 export type InputOf<Name extends MethodName> = z.input<(typeof METHODS)[Name]['input']>;
 export type ResultOf<Name extends MethodName> = Awaited<ReturnType<(typeof METHODS)[Name]['run']>>;
 
-/** @throws RuntimeError BAD_ARGUMENT for what the table does not have, and what the method itself rejects with */
-export async function callMethod(runtime: Runtime, called: unknown, input: unknown): Promise<unknown> {
+/** @throws RuntimeError BAD_ARGUMENT for what the table does not have, DATA_LOCKED of a node that stands by, and what the method itself rejects with */
+export async function callMethod(
+  runtime: Runtime,
+  called: unknown,
+  input: unknown,
+  standby: Standby | null = null,
+): Promise<unknown> {
   if (typeof called !== 'string' || !Object.hasOwn(METHODS, called))
     throw new RuntimeError('BAD_ARGUMENT', `There is no method ${JSON.stringify(String(called).slice(0, 100))}.`);
   const { input: schema, run } = METHODS[called as MethodName] as Method<z.ZodType, unknown>;
   const parsed = schema.safeParse(input);
   if (!parsed.success)
     throw new RuntimeError('BAD_ARGUMENT', `${called}: ${z.prettifyError(parsed.error).slice(0, 1_000)}`);
-  return run(runtime, parsed.data);
+  if (standby !== null && !ON_STANDBY.has(called)) throw elsewhere(standby);
+  return run(runtime, parsed.data, standby);
 }

@@ -7,6 +7,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { RuntimeError, toRuntimeError } from '../../core/errors.ts';
 import type { Runtime } from '../../runtime.ts';
+import type { Standby } from './elsewhere.ts';
 import { LINE_BYTES_MAX, LineReader } from './lines.ts';
 import { callMethod } from './methods.ts';
 import { makePlace } from './place.ts';
@@ -20,6 +21,8 @@ const IDLE_MS = 30_000;
 export interface ControlOptions {
   readonly runtime: Runtime;
   readonly dataDir: string;
+  /** Who has the workers while this node stands by; null while it has them. */
+  readonly standby?: () => Standby | null;
   readonly idleMs?: number;
 }
 
@@ -29,12 +32,17 @@ export interface Control {
 }
 
 /** For a node that holds the lock of its data folder. @throws Error of the system */
-export async function openControl({ runtime, dataDir, idleMs = IDLE_MS }: ControlOptions): Promise<Control> {
+export async function openControl({
+  runtime,
+  dataDir,
+  standby = () => null,
+  idleMs = IDLE_MS,
+}: ControlOptions): Promise<Control> {
   const place = makePlace(dataDir);
   const clients = new Set<Client>();
   const unread = (): number => [...clients].reduce((sum, { bytes }) => sum + bytes, 0);
   const server = createServer((socket) => {
-    const client = new Client(socket, { runtime, idleMs, isTooMuch: () => unread() > UNREAD_BYTES_MAX });
+    const client = new Client(socket, { runtime, standby, idleMs, isTooMuch: () => unread() > UNREAD_BYTES_MAX });
     clients.add(client);
     socket.once('close', () => clients.delete(client));
   });
@@ -74,6 +82,7 @@ function listen(server: Server, path: string): Promise<void> {
 
 interface ClientParts {
   readonly runtime: Runtime;
+  readonly standby: () => Standby | null;
   readonly idleMs: number;
   readonly isTooMuch: () => boolean;
 }
@@ -141,7 +150,8 @@ class Client {
       if (typeof request !== 'object' || request === null || !('id' in request) || !('method' in request))
         throw new RuntimeError('BAD_ARGUMENT', 'A request is one line of JSON: { id, method, params }.');
       id = Number.isSafeInteger(request.id) ? request.id : null;
-      const result = await callMethod(this.#o.runtime, request.method, 'params' in request ? request.params : {});
+      const params = 'params' in request ? request.params : {};
+      const result = await callMethod(this.#o.runtime, request.method, params, this.#o.standby());
       return { id, result };
     } catch (thrown) {
       const { code, message, details } = toRuntimeError(thrown);

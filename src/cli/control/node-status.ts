@@ -1,0 +1,87 @@
+/** What a node says about itself when `runtime status` asks: bounded, however many workers it has. */
+import { hostname } from 'node:os';
+import type { Runtime, StoreStatus, WorkerStatus } from '../../runtime.ts';
+import type { LeaseState, NodeInfo } from '../../store/placement.ts';
+import { packageVersion } from '../package.ts';
+import { shorten } from '../text.ts';
+import type { Standby } from './elsewhere.ts';
+
+export interface UnwellWorker {
+  readonly worker: string;
+  readonly state: string;
+  readonly reason: string | null;
+}
+
+export interface NodeStatus {
+  readonly version: string;
+  /** Null of a node that stands by. */
+  readonly node: string | null;
+  readonly host: string;
+  readonly pid: number;
+  /** Of the process, ISO 8601, UTC. */
+  readonly since: string;
+  /** Null where the data folder is all that the node owns. */
+  readonly placement: LeaseState | 'standby' | null;
+  /** Who has the workers that this node stands by for. */
+  readonly owner: NodeInfo | null;
+  /** This and what follows are null of a node that stands by. `lagSince` is ISO 8601, UTC. */
+  readonly store: (StoreStatus & { readonly lagSince: string | null }) | null;
+  readonly cells: { readonly javascript: number; readonly python: number; readonly rssBytes: number } | null;
+  readonly workers: {
+    readonly total: number;
+    readonly states: Readonly<Record<string, number>>;
+    readonly unwellTotal: number;
+    /** The first of them. */
+    readonly unwell: readonly UnwellWorker[];
+  } | null;
+}
+
+const UNWELL_MAX = 100;
+const REASON_CHARACTERS_MAX = 500;
+const UNWELL: ReadonlySet<string> = new Set(['paused', 'failed', 'invalid', 'backoff', 'recovering']);
+
+export function nodeStatus(runtime: Runtime, standby: Standby | null): NodeStatus {
+  const { pid } = process;
+  const since = new Date(performance.timeOrigin).toISOString();
+  const self = { version: packageVersion(), host: hostname(), pid, since };
+  if (standby !== null) {
+    const { owner } = standby;
+    return { ...self, node: null, placement: 'standby', owner, store: null, cells: null, workers: null };
+  }
+  const { node, workers, cells, store } = runtime.status();
+  const lagSince = store.lag === null ? null : new Date(Date.now() - store.lag.sinceMs).toISOString();
+  const ofBackend = (backend: string): number => cells.filter((cell) => cell.backend === backend).length;
+  return {
+    ...self,
+    node: node.node,
+    placement: store.lease,
+    owner: null,
+    store: { ...store, lagSince },
+    cells: {
+      javascript: ofBackend('isolate'),
+      python: ofBackend('pyodide'),
+      rssBytes: cells.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+    },
+    workers: workersOf(workers),
+  };
+}
+
+function workersOf(all: readonly WorkerStatus[]): NodeStatus['workers'] {
+  const states: Record<string, number> = {};
+  for (const { state } of all) states[state] = (states[state] ?? 0) + 1;
+  const unwell = all.filter(isUnwell);
+  return {
+    total: all.length,
+    states,
+    unwellTotal: unwell.length,
+    unwell: unwell.slice(0, UNWELL_MAX).map(({ workspace, name, state, reason }) => ({
+      worker: `${workspace}/${name}`,
+      state,
+      reason: reason === null ? null : shorten(reason, REASON_CHARACTERS_MAX),
+    })),
+  };
+}
+
+/** One that should run and does not, and one that waits for its store to be stopped. */
+const isUnwell = ({ state, desired, reason }: WorkerStatus): boolean =>
+  UNWELL.has(state) || (state === 'stopping' && reason !== null) || (state === 'stopped' && desired === 'running');
