@@ -1,5 +1,7 @@
 /** Every way in which a start cannot use its stores, with real servers: what it says, how fast, and that it lets go of everything. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { RuntimeError } from '../../src/core/errors.ts';
 import type { TlsOptions } from '../../src/runtime.ts';
@@ -120,13 +122,46 @@ describe('Redis', () => {
     }
   });
 
-  test('without the rights of its user is refused', async () => {
-    const limited = await startRedis({ args: ['--user', 'limited', 'on', '>pw', '~*', '+@all', '-info'] });
+  test('without the rights of its user is refused, and told which is missing', async () => {
+    const commands = ['info', 'eval', 'evalsha', 'hset', 'hdel', 'del', 'hget', 'hgetall', 'hmget', 'hkeys', 'hstrlen'];
+    const users = [
+      ...commands.map((command) => [command, `~* +@all -${command}`, `'?${command}\\b`]),
+      ['noscript', '~* +@all -@scripting', `'eval'`],
+      ['otherkeys', '~other* +@all', 'one of the keys'],
+      ['readers', '%R~* +@all', 'one of the keys'],
+    ] as const;
+    const limited = await startRedis({
+      args: users.flatMap(([name, rules]) => ['--user', String(name), 'on', '>pw', ...String(rules).split(' ')]),
+    });
     onTestFinished(() => limited.close());
-    const { code, message } = await fails(withUser(limited.url, 'limited:pw@'));
-    expect(code).toBe('STORE_UNUSABLE');
-    expect(message).toContain('NOPERM');
-    expect(message).toContain('Give its user the right');
+    for (const [name, , told] of users) {
+      const { code, message } = await fails(withUser(limited.url, `${name}:pw@`));
+      expect(code, name).toBe('STORE_UNUSABLE');
+      expect(message).toMatch(new RegExp(`cannot be used: NOPERM.*${told}`, 'i'));
+      expect(message).toMatch(/\. Give its user the right to all commands on the keys test:\*\.$/);
+    }
+    const own = new Redis(limited.url);
+    expect(await own.keys('*'), 'nothing is left of the attempts').toEqual([]);
+    own.disconnect();
+  });
+
+  test('with no more rights than docs/operations.md asks for is used', async () => {
+    const docs = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+    const rules = /`(~tick-runtime:\* [^`]+)`/.exec(docs)?.[1]?.replace('tick-runtime', 'test') ?? '';
+    const limited = await startRedis({ args: ['--user', 'limited', 'on', '>pw', ...rules.split(' ')] });
+    onTestFinished(() => limited.close());
+    expect(await opens(withUser(limited.url, 'limited:pw@'))).toHaveLength(1);
+    // Every one of them is needed.
+    const own = new Redis(limited.url);
+    for (const rule of rules
+      .split(' ')
+      .slice(1)
+      .filter((word) => !word.includes('@'))) {
+      await own.call('ACL', 'SETUSER', 'limited', `-${rule.slice(1)}`);
+      await expect(opens(withUser(limited.url, 'limited:pw@'))).rejects.toMatchObject({ code: 'STORE_UNUSABLE' });
+      await own.call('ACL', 'SETUSER', 'limited', rule);
+    }
+    own.disconnect();
   });
 
   test('that has no such database is refused: nothing goes into another one', async () => {

@@ -134,6 +134,18 @@ export class RedisClient {
     return this.#answers.within(work, bytes);
   }
 
+  /** One script by its text, and by its SHA-1 as well, since a user may lack the right to either; for a start. @throws RuntimeError STORE_UNAVAILABLE, STORE_UNUSABLE */
+  async probe({ script, key, args }: ScriptCall): Promise<unknown> {
+    const values = args as (string | number)[];
+    try {
+      const reply = await this.within(this.#client.eval(script.text, 1, key, ...values));
+      await this.within(this.#client.evalsha(script.sha, 1, key, ...values));
+      return reply;
+    } catch (thrown) {
+      throw this.#openError(thrown);
+    }
+  }
+
   /** Every master; for a start. @throws RuntimeError STORE_UNAVAILABLE, STORE_UNUSABLE */
   async info(section: string): Promise<readonly ReadonlyMap<string, string>[]> {
     try {
@@ -220,7 +232,7 @@ export class RedisClient {
   #openError(thrown: unknown): RuntimeError {
     if (thrown instanceof RuntimeError) return thrown;
     const reason = thrown === null ? this.#lastError : tellingReason(this.#lastError, rootReason(thrown));
-    return openError(reason ?? 'it ended the connection', this.where);
+    return openError(reason ?? 'it ended the connection', this.where, `${this.prefix}:*`);
   }
 
   #failed(thrown: unknown): RuntimeError {

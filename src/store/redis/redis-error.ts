@@ -27,15 +27,15 @@ export function tellingReason(earlier: string | null, later: string): string {
   return earlier !== null && SAYS_NOTHING.test(later) ? earlier : later;
 }
 
-/** Why a start cannot use this Redis: what to change, where something can be changed. `where` shows no password. */
-export function openError(reason: string, where: string): RuntimeError {
+/** Why a start cannot use this Redis: what to change, where something can be changed. `where` shows no password; `keys` as an ACL names them. */
+export function openError(reason: string, where: string, keys: string): RuntimeError {
   // Its own full stop, or what a sentence would not end with.
   const why = reason.replace(/[\s.:]+$/, '');
   const unusable = (advice: string): RuntimeError =>
     new RuntimeError('STORE_UNUSABLE', `Redis at ${where} cannot be used: ${why}. ${advice}`);
   if (/WRONGPASS|NOAUTH|invalid password|without any password/i.test(why))
     return unusable('Check user and password in redis.url.');
-  if (/NOPERM/.test(why)) return unusable('Give its user the right to use all commands on its keys.');
+  if (/NOPERM/.test(why)) return unusable(`Give its user the right to all commands on the keys ${keys}.`);
   if (/certificate|self[- ]signed|SSL|TLS/i.test(why)) return unusable('Check redis.tls.');
   if (/DB index is out of range/i.test(why)) return unusable('Name another database in redis.url.');
   if (/cluster support disabled/i.test(why)) return unusable('It is no cluster; write redis:// for one server.');

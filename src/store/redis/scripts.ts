@@ -113,3 +113,11 @@ if stored[1] ~= ARGV[1] then return {'fenced', stored[1]} end
 redis.call('DEL', KEYS[1])
 if ARGV[2] == 'keep' then redis.call('HSET', KEYS[1], 'e', stored[1]) end
 return 1`);
+
+/** Every command of these steps, on a key that no worker has. Answers with the first that fails and why, or 1; leaves nothing. */
+export const RIGHTS = script(`
+for _, call in ipairs({{'HMGET', 'e'}, {'HGET', 'e'}, {'HGETALL'}, {'HKEYS'}, {'HSTRLEN', 'e'}, {'HDEL', 'e'}, {'DEL'}, {'HSET', 'e', '0'}, {'DEL'}}) do
+  local reply = redis.pcall(call[1], KEYS[1], unpack(call, 2))
+  if type(reply) == 'table' and reply.err then return {call[1], reply.err} end
+end
+return 1`);
