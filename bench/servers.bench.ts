@@ -115,7 +115,7 @@ await migrate(pool);
 const client = await RedisClient.open({ url: redis.url, prefix: 'bench' }, log);
 const durable = new PostgresStateStore({ pool, group: 'default', lease: null });
 const synced = new SyncedStateStore({
-  hot: new RedisStateStore(client),
+  hot: new RedisStateStore(client, null),
   durable,
   clock: systemClock,
   ack: 'redis',

@@ -14,9 +14,11 @@ import { PostgresLease } from './postgres/lease.ts';
 import { migrate, pendingMigrations } from './postgres/migrations.ts';
 import { PostgresPool } from './postgres/postgres-pool.ts';
 import { PostgresStateStore } from './postgres/postgres-state-store.ts';
+import { readIdentity } from './postgres/store-identity.ts';
 import { checkRedis } from './redis/redis-checks.ts';
 import { RedisClient } from './redis/redis-client.ts';
 import { RedisStateStore } from './redis/redis-state-store.ts';
+import { holdStore } from './redis/store-marker.ts';
 import { SyncedStateStore } from './synced/synced-state-store.ts';
 
 /** What an operator sets of them. */
@@ -49,6 +51,7 @@ const PREFIX = 'tick-runtime';
 const CHECKPOINT_MS = 5_000;
 const UNSYNCED_MS = 60_000;
 const LEASE_MS = 15_000;
+const NO_REDIS = { client: null, hot: null };
 /** A lease of 15 s has three attempts. */
 const LEASE_STATEMENT_MS_MAX = 3_000;
 
@@ -82,7 +85,7 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
     const pool = await openPool(postgres, log);
     cleanup.push('the connections to Postgres', () => pool.close());
     const group = options.placement?.group ?? GROUP;
-    const client = redis === undefined ? null : await openRedis(redis, group, log);
+    const { client, hot } = redis === undefined ? NO_REDIS : await openRedis(redis, group, pool, log);
     if (client !== null) cleanup.push('the connection to Redis', () => client.close());
 
     const lease = openLease(options);
@@ -91,7 +94,6 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
     cleanup.push('the lease', () => lease.placement.release());
 
     const durable = new PostgresStateStore({ pool, group, lease: lease.placement });
-    const hot = client === null ? null : new RedisStateStore(client);
     const inner =
       hot === null
         ? durable
@@ -145,12 +147,20 @@ export async function openPool(postgres: PostgresStoreOptions, log: StoresOption
   }
 }
 
-async function openRedis(settings: RedisStoreOptions, group: string, log: StoresOptions['log']): Promise<RedisClient> {
+/** Connected, fit for state, and not another Postgres's than that of `pool`. */
+async function openRedis(
+  settings: RedisStoreOptions,
+  group: string,
+  pool: PostgresPool,
+  log: StoresOptions['log'],
+): Promise<{ readonly client: RedisClient; readonly hot: RedisStateStore }> {
+  const identity = await readIdentity(pool);
   const prefix = `${settings.prefix ?? PREFIX}:${group}`;
   const client = await RedisClient.open({ ...settings, prefix }, log);
   try {
     for (const warning of await checkRedis(client)) log('warn', warning);
-    return client;
+    await holdStore(client, identity);
+    return { client, hot: new RedisStateStore(client, identity.id) };
   } catch (thrown) {
     client.close();
     throw thrown;

@@ -42,7 +42,7 @@ async function openStores(kind: 'Postgres' | 'Redis and Postgres', said: string[
   onTestFinished(() => client.close());
   const log = (level: string, message: string): number => said.push(`${level}: ${message}`);
   const options = { clock: systemClock, ack: 'redis', checkpointMs: 60_000, unsyncedMs: 60_000, log } as const;
-  return () => new SyncedStateStore({ hot: new RedisStateStore(client), durable: durable(), ...options });
+  return () => new SyncedStateStore({ hot: new RedisStateStore(client, null), durable: durable(), ...options });
 }
 
 const setEpoch = (worker: string, epoch: bigint): Promise<unknown> =>

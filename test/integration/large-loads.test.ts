@@ -31,7 +31,7 @@ beforeAll(async () => {
   const client = await RedisClient.open({ url: redisUrl, prefix }, silent);
   const durable = new PostgresStateStore({ pool, group: 'default', lease: null });
   const options = { clock: systemClock, ack: 'redis', checkpointMs: 60_000, unsyncedMs: 60_000, log: silent } as const;
-  const store = new SyncedStateStore({ hot: new RedisStateStore(client), durable, ...options });
+  const store = new SyncedStateStore({ hot: new RedisStateStore(client, null), durable, ...options });
   const json = JSON.stringify('x'.repeat(VALUE_CHARACTERS - 2));
   const entries = Array.from({ length: VALUES }, (_, n) => [`key ${n}`, json] as const);
   for (let n = 0; n < WORKERS; n++) {

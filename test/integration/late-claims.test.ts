@@ -58,7 +58,7 @@ async function openBoth() {
   onTestFinished(() => client.close());
   const times = { checkpointMs: 60_000, unsyncedMs: 60_000 };
   const open = (): StateStore => {
-    const parts = { hot: new RedisStateStore(client), durable: durable() };
+    const parts = { hot: new RedisStateStore(client, null), durable: durable() };
     return new SyncedStateStore({ ...parts, ...times, clock: systemClock, ack: 'redis', log: silent });
   };
   return { ...losses, open };

@@ -71,7 +71,7 @@ test('a cluster takes the commits of two hundred workers over all its slots, and
   const client = await RedisClient.open({ url: cluster.url, prefix: 'test' }, (_level, message) => said.push(message));
   onTestFinished(() => client.close());
   expect(client.connection).toBeNull();
-  const store = new RedisStateStore(client);
+  const store = new RedisStateStore(client, null);
   onTestFinished(() => store.close());
   const workers = Array.from({ length: 200 }, (_, n) => `default/w${n}`);
   await Promise.all(workers.map((worker) => store.claim(worker)));

@@ -21,7 +21,7 @@ async function openBehindProxy() {
   onTestFinished(() => proxy.close());
   const client = await RedisClient.open({ url: proxy.rewrite(url), prefix }, () => undefined);
   onTestFinished(() => client.close());
-  const store = new RedisStateStore(client);
+  const store = new RedisStateStore(client, null);
   const epochs = [(await store.claim('default/large')).epoch, (await store.claim('default/small')).epoch] as const;
   onTestFinished(async () => {
     const [large, small] = epochs;

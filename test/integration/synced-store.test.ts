@@ -43,7 +43,7 @@ async function stage() {
   const opened: SyncedStateStore[] = [];
   const open = ({ checkpointMs = 60_000, unsyncedMs = 60_000 } = {}) => {
     const store = new SyncedStateStore({
-      hot: new RedisStateStore(client),
+      hot: new RedisStateStore(client, null),
       durable: new PostgresStateStore({ pool, group: 'default', lease: null }),
       clock: systemClock,
       ack: 'redis',

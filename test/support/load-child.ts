@@ -15,7 +15,7 @@ const silent = (): void => undefined;
 const pool = new PostgresPool({ url: postgresUrl }, silent);
 const client = await RedisClient.open({ url: redisUrl, prefix }, silent);
 const durable = new PostgresStateStore({ pool, group: 'default', lease: null });
-const hot = new RedisStateStore(client);
+const hot = new RedisStateStore(client, null);
 const options = { clock: systemClock, ack: 'redis', checkpointMs: 60_000, unsyncedMs: 60_000, log: silent } as const;
 const synced = new SyncedStateStore({ hot, durable, ...options });
 

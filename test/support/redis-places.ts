@@ -13,7 +13,7 @@ export const redisState: Implementation<StatePlace> = {
     return {
       async open() {
         const client = await RedisClient.open({ url, prefix }, () => undefined);
-        const store = new RedisStateStore(client);
+        const store = new RedisStateStore(client, null);
         const close = store.close.bind(store);
         store.close = async () => {
           await close();

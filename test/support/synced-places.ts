@@ -3,6 +3,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { migrate } from '../../src/store/postgres/migrations.ts';
 import { PostgresPool } from '../../src/store/postgres/postgres-pool.ts';
 import { PostgresStateStore } from '../../src/store/postgres/postgres-state-store.ts';
+import { readIdentity } from '../../src/store/postgres/store-identity.ts';
 import { RedisClient } from '../../src/store/redis/redis-client.ts';
 import { RedisStateStore } from '../../src/store/redis/redis-state-store.ts';
 import { type Ack, SyncedStateStore } from '../../src/store/synced/synced-state-store.ts';
@@ -20,13 +21,14 @@ export function syncedState(ack: Ack): Implementation<StatePlace> {
       const { url: redisUrl, prefix } = sharedRedis();
       const ownPool = new PostgresPool({ url, poolSize: 3 }, silent);
       await migrate(ownPool);
+      const identity = await readIdentity(ownPool);
       const own = new Redis(redisUrl);
       return {
         async open() {
           const pool = new PostgresPool({ url }, silent);
           const client = await RedisClient.open({ url: redisUrl, prefix }, silent);
           const store = new SyncedStateStore({
-            hot: new RedisStateStore(client),
+            hot: new RedisStateStore(client, identity.id),
             durable: new PostgresStateStore({ pool, group: 'default', lease: null }),
             clock: systemClock,
             ack,

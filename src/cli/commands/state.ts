@@ -58,7 +58,8 @@ async function inspected(office: Office, name: string): Promise<StateInfo | Runt
   try {
     return await office.call('inspect', { name });
   } catch (error) {
-    if (error instanceof RuntimeError && ['STATE_CORRUPT', 'WORKER_NOT_FOUND'].includes(error.code)) return error;
+    if (error instanceof RuntimeError && ['STATE_CORRUPT', 'STATE_CONFLICT', 'WORKER_NOT_FOUND'].includes(error.code))
+      return error;
     throw error;
   }
 }

@@ -43,6 +43,16 @@ const MIGRATIONS: Readonly<Record<string, (schema: string) => readonly string[]>
        expires_at timestamptz NOT NULL
      )`,
   ],
+  '0002_store': (schema) => [
+    // Which Postgres this is, for the Redis in front of it. The check is for who adopts what another one has left there.
+    `CREATE TABLE "${schema}".store (
+       one boolean PRIMARY KEY DEFAULT true CHECK (one),
+       id text NOT NULL CHECK (id ~ '^[0-9a-f]{16}$'),
+       made_at timestamptz NOT NULL
+     )`,
+    `INSERT INTO "${schema}".store (id, made_at)
+     VALUES (left(replace(gen_random_uuid()::text, '-', ''), 16), clock_timestamp())`,
+  ],
 };
 
 /** Names of all migrations, in their order. */

@@ -44,6 +44,8 @@ const NUMBER = /^\d{1,19}$/;
 
 export class RedisStateStore implements StateStore {
   readonly #client: RedisClient;
+  /** Of the Postgres that it is in front of; nothing for one that is alone. */
+  readonly #id: string;
   readonly #queue: WorkerQueue;
   /** One kind for all: a batch is a pipeline, and its commands need not be alike. */
   readonly #calls: BatchKind<Call, unknown>;
@@ -52,8 +54,10 @@ export class RedisStateStore implements StateStore {
   #isCertain = true;
   #overwrites = 0;
 
-  constructor(client: RedisClient) {
+  /** `id`: whose hashes are its own, all for null. Any of another id is refused as STATE_CONFLICT, and stays as it is. */
+  constructor(client: RedisClient, id: string | null) {
     this.#client = client;
+    this.#id = id ?? '';
     this.#queue = new WorkerQueue({
       name: 'Redis',
       batchesMax: 4,
@@ -85,7 +89,7 @@ export class RedisStateStore implements StateStore {
       else written.push(STATE_FIELD + key, json);
     const version = [String(epoch), String(base), String(revision), commitId, checksum, head];
     const args = [...version, written.length, ...written, ...deleted];
-    return toResult(worker, await this.#submit(COMMIT, worker, args, commit.urgent === true));
+    return this.#toResult(worker, await this.#submit(COMMIT, worker, args, commit.urgent === true));
   }
 
   async replace(replacement: Replacement): Promise<CommitResult> {
@@ -93,43 +97,44 @@ export class RedisStateStore implements StateStore {
     if (refusal !== null) throw refusal;
     const { worker, epoch, revision, commitId, head, checksum = '', entries } = replacement;
     const version = [String(epoch), String(epoch), String(revision), commitId, checksum, head];
-    return this.#overwrite(worker, ['replace', ...version, ...pairs(entries)]);
+    return this.#overwrite(worker, ['replace', ...version, this.#id, ...pairs(entries)]);
   }
 
   /** Makes the hash what `copy` is, for the owner of its epoch, who knows that it is newer. */
   async repair(worker: WorkerId, copy: StoredCopy): Promise<CommitResult> {
     const { epoch, writtenEpoch, revision, commitId, head, checksum = '', entries } = copy;
     const version = [String(epoch), String(writtenEpoch), String(revision), commitId ?? '', checksum, head ?? ''];
-    return this.#overwrite(worker, ['repair', ...version, ...pairs(entries)]);
+    return this.#overwrite(worker, ['repair', ...version, this.#id, ...pairs(entries)]);
   }
 
   async claim(worker: WorkerId): Promise<StoredCopy> {
-    const copy = toCopy(worker, await this.#submit(CLAIM, worker, [], true));
+    const copy = this.#toCopy(worker, await this.#submit(CLAIM, worker, [], true));
     if (copy === null) throw damaged(worker);
     return copy;
   }
 
   /** Fences every owner below `epoch`. Null: no such worker, and none was made. */
   async raise(worker: WorkerId, epoch: bigint): Promise<StoredCopy | NewerFence | null> {
-    const reply = await this.#submit(RAISE, worker, [String(epoch), SMALL_BYTES], true);
+    const reply = await this.#submit(RAISE, worker, [String(epoch), this.#id, SMALL_BYTES], true);
+    if (Array.isArray(reply) && reply[0] === 'foreign') throw this.#foreign(worker, reply[1]);
     if (Array.isArray(reply) && reply[0] === 'newer') {
       if (!NUMBER.test(String(reply[1]))) throw damaged(worker);
       return { newerEpoch: BigInt(String(reply[1])) };
     }
-    return toCopy(worker, reply);
+    return this.#toCopy(worker, reply);
   }
 
   async read(worker: WorkerId): Promise<StoredCopy | null> {
-    return toCopy(worker, await this.#submit(READ, worker, [SMALL_BYTES], true));
+    return this.#toCopy(worker, await this.#submit(READ, worker, [SMALL_BYTES], true));
   }
 
   async remove(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
-    return toResult(worker, await this.#submit(REMOVE, worker, [String(epoch), 'keep'], true));
+    return this.#toResult(worker, await this.#submit(REMOVE, worker, [String(epoch), 'keep'], true));
   }
 
   /** A removal that leaves nothing, not even a fence: Postgres has one. */
   async forget(worker: WorkerId, epoch: bigint): Promise<CommitResult> {
-    return toResult(worker, await this.#submit(REMOVE, worker, [String(epoch), ''], true));
+    return this.#toResult(worker, await this.#submit(REMOVE, worker, [String(epoch), ''], true));
   }
 
   async list(): Promise<readonly StoredWorker[]> {
@@ -150,7 +155,7 @@ export class RedisStateStore implements StateStore {
   async #overwrite(worker: WorkerId, args: Call['args']): Promise<CommitResult> {
     this.#overwrites += 1;
     try {
-      return toResult(worker, await this.#submit(OVERWRITE, worker, args, true));
+      return this.#toResult(worker, await this.#submit(OVERWRITE, worker, args, true));
     } catch (thrown) {
       this.#isCertain = false;
       throw thrown;
@@ -181,6 +186,36 @@ export class RedisStateStore implements StateStore {
   #keyOf(worker: WorkerId): string {
     return `${this.#client.prefix}:w:${worker}`;
   }
+
+  /** @throws RuntimeError STATE_CORRUPT, STATE_CONFLICT */
+  #toResult(worker: WorkerId, reply: unknown): CommitResult {
+    if (reply === 1) return COMMITTED;
+    const [kind, number, id] = reply as [string, string, (string | null)?];
+    if (kind === 'foreign') throw this.#foreign(worker, number);
+    if (!NUMBER.test(number)) throw damaged(worker);
+    if (kind !== 'fenced') return { kind: 'stale', revision: BigInt(number) };
+    if (this.#isForeign(id)) throw this.#foreign(worker, id);
+    return { kind, epoch: BigInt(number) };
+  }
+
+  /** Null where there is no worker. The same errors. */
+  #toCopy(worker: WorkerId, reply: unknown): StoredCopy | null {
+    const hash = toHash(reply);
+    const id = hash.fields.get('i');
+    if (this.#isForeign(id)) throw this.#foreign(worker, id);
+    return toCopy(worker, hash);
+  }
+
+  #isForeign(id: string | null | undefined): boolean {
+    return this.#id !== '' && id !== undefined && id !== null && id !== this.#id;
+  }
+
+  #foreign(worker: WorkerId, id: unknown): RuntimeError {
+    return new RuntimeError(
+      'STATE_CONFLICT',
+      `Redis holds worker ${worker} for another Postgres (store ${id}, ours is ${this.#id}): two deployments use one redis.prefix. Give one of them another; if the other is gone for good, delete the key ${this.#keyOf(worker)} in Redis.`,
+    );
+  }
 }
 
 const isLarge = (reply: unknown): reply is ['large', number] => Array.isArray(reply) && reply[0] === 'large';
@@ -189,16 +224,13 @@ function pairs(entries: Claimed['entries']): string[] {
   return [...new Map(entries)].flatMap(([key, json]) => [STATE_FIELD + key, json]);
 }
 
-/** @throws RuntimeError STATE_CORRUPT */
-function toResult(worker: WorkerId, reply: unknown): CommitResult {
-  if (reply === 1) return COMMITTED;
-  const [kind, number] = reply as [string, string];
-  if (!NUMBER.test(number)) throw damaged(worker);
-  return kind === 'fenced' ? { kind, epoch: BigInt(number) } : { kind: 'stale', revision: BigInt(number) };
+interface Hash {
+  readonly fields: ReadonlyMap<string, string>;
+  readonly entries: Claimed['entries'];
 }
 
-/** From fields and values in turn. Null where there is no worker. @throws RuntimeError STATE_CORRUPT */
-function toCopy(worker: WorkerId, reply: unknown): StoredCopy | null {
+/** From fields and values in turn. */
+function toHash(reply: unknown): Hash {
   const fields = new Map<string, string>();
   const entries: (readonly [string, string])[] = [];
   const flat = reply as string[];
@@ -207,6 +239,11 @@ function toCopy(worker: WorkerId, reply: unknown): StoredCopy | null {
     if (field.startsWith(STATE_FIELD)) entries.push([field.slice(STATE_FIELD.length), value]);
     else fields.set(field, value);
   }
+  return { fields, entries };
+}
+
+/** Null where there is no worker. @throws RuntimeError STATE_CORRUPT */
+function toCopy(worker: WorkerId, { fields, entries }: Hash): StoredCopy | null {
   const [epoch, writtenEpoch, revision] = ['e', 'w', 'r'].map((field) => fields.get(field) ?? '');
   if (revision === '' && entries.length === 0) return null;
   if (![epoch, writtenEpoch, revision].every((number) => number !== undefined && NUMBER.test(number)))

@@ -13,7 +13,7 @@ import { COMMIT } from '../../../src/store/redis/scripts.ts';
 import { DurableCalls } from '../../../src/supervisor/durable-calls.ts';
 import { around } from './around.ts';
 
-const FENCE = `if stored[1] ~= ARGV[1] then return {'fenced', stored[1]} end`;
+const FENCE = `if stored[1] ~= ARGV[1] then return {'fenced', stored[1], redis.call('HGET', KEYS[1], 'i')} end`;
 const MISSING = `if not stored[2] then return {'stale', '0'} end`;
 const STALE = `return {'stale', stored[2]}`;
 
