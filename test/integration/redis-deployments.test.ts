@@ -3,12 +3,22 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { RedisClient } from '../../src/store/redis/redis-client.ts';
 import { RedisStateStore } from '../../src/store/redis/redis-state-store.ts';
-import { commitWhenItCan } from '../support/commits.ts';
+import { commitWhenItCan, plainCommit } from '../support/commits.ts';
 import { COUNTER, expectNothingLost } from '../support/counter.ts';
-import { type Engine, startEngine } from '../support/engine.ts';
+import { type Engine, id, startEngine } from '../support/engine.ts';
 import { poll } from '../support/poll.ts';
-import { type SentinelGroup, startCluster, startSentinels } from '../support/redis-cluster.ts';
-import { sharedPostgres } from '../support/servers.ts';
+import { type RedisCluster, type SentinelGroup, startCluster, startSentinels } from '../support/redis-cluster.ts';
+import { type RedisServer, sharedPostgres } from '../support/servers.ts';
+
+const EVERY = { schedule: { kind: 'interval', intervalMs: 100 } } as const;
+
+/** Names of workers whose state is on this master. */
+async function namesOn(cluster: RedisCluster, master: RedisServer, count: number): Promise<readonly string[]> {
+  const names: string[] = [];
+  for (let n = 0; names.length < count; n++)
+    if ((await cluster.masterOf(keyOf(`w${n}`))) === master) names.push(`w${n}`);
+  return names;
+}
 
 async function startWith(redisUrl: string): Promise<Engine> {
   const database = await sharedPostgres();
@@ -102,6 +112,87 @@ test('a cluster takes the commits of two hundred workers over all its slots, and
   expect(performance.now() - from).toBeLessThan(15_000);
   const stored = await store.list();
   expect(stored.map(({ revision }) => revision)).toEqual(workers.map(() => 5n));
+});
+
+const keyOf = (worker: string): string => `tick-runtime:default:w:${id(worker)}`;
+
+describe.each([2, 60])('%i workers in a cluster', (count) => {
+  test('go on by themselves when their slots move to another master, and nothing is lost', {
+    timeout: 90_000,
+  }, async () => {
+    const cluster = await startCluster();
+    onTestFinished(() => cluster.close());
+    const [first, second, third] = cluster.masters;
+    if (first === undefined || second === undefined || third === undefined) throw new Error('three masters');
+    const names = await namesOn(cluster, first, count);
+    const engine = await startWith(cluster.url);
+    await Promise.all(names.map((name) => engine.run(name, COUNTER, EVERY)));
+    await Promise.all(names.map((name) => engine.okTicks(name, 2)));
+    for (const master of [second, third]) {
+      await cluster.move(names.map(keyOf), master);
+      const from = performance.now();
+      await Promise.all(names.map((name) => engine.okTicks(name, 3)));
+      expect(performance.now() - from).toBeLessThan(8_000);
+    }
+    await Promise.all(names.map((name) => expectNothingLost(engine, name)));
+  });
+
+  test('whose commits travel together are followed to another master', { timeout: 60_000 }, async () => {
+    const cluster = await startCluster();
+    onTestFinished(() => cluster.close());
+    const [first, second] = cluster.masters;
+    if (first === undefined || second === undefined) throw new Error('two masters');
+    const names = await namesOn(cluster, first, count);
+    const client = await RedisClient.open({ url: cluster.url, prefix: 'tick-runtime:default' }, () => undefined);
+    onTestFinished(() => client.close());
+    const store = new RedisStateStore(client);
+    onTestFinished(() => store.close());
+    await Promise.all(names.map((name) => store.claim(id(name))));
+    await cluster.move(names.map(keyOf), second);
+    // At the first attempt.
+    const results = await Promise.all(names.map((name) => store.commit(plainCommit(id(name), 0n))));
+    expect(results.every(({ kind }) => kind === 'ok')).toBe(true);
+  });
+});
+
+test('a key whose slot is half on its way is found, and a server that gets it and is silent ends nothing else', {
+  timeout: 60_000,
+}, async () => {
+  const cluster = await startCluster();
+  onTestFinished(() => cluster.close());
+  const [first, second] = cluster.masters;
+  if (first === undefined || second === undefined) throw new Error('two masters');
+  const [name = ''] = await namesOn(cluster, first, 1);
+  const client = await RedisClient.open({ url: cluster.url, prefix: 'tick-runtime:default' }, () => undefined);
+  onTestFinished(() => client.close());
+  const store = new RedisStateStore(client);
+  onTestFinished(() => store.close());
+  await store.claim(id(name));
+  await cluster.moveHalf([keyOf(name)], second);
+  expect(await store.commit(plainCommit(id(name), 0n))).toEqual({ kind: 'ok' });
+  second.pause();
+  // A promise that nobody holds would fail the whole run.
+  const during = store.commit(plainCommit(id(name), 1n));
+  await expect(during).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  second.resume();
+  expect(await commitWhenItCan(store, id(name), 1n)).toEqual({ kind: 'ok' });
+});
+
+test('a replica of a cluster that takes the place of its master is found', { timeout: 60_000 }, async () => {
+  const cluster = await startCluster();
+  onTestFinished(() => cluster.close());
+  const [first] = cluster.masters;
+  if (first === undefined) throw new Error('a master');
+  const names = await namesOn(cluster, first, 3);
+  const engine = await startWith(cluster.url);
+  await cluster.addReplica(first);
+  await Promise.all(names.map((name) => engine.run(name, COUNTER, EVERY)));
+  await Promise.all(names.map((name) => engine.okTicks(name, 3)));
+  await first.kill();
+  const from = performance.now();
+  await Promise.all(names.map((name) => engine.okTicks(name, 3)));
+  expect(performance.now() - from).toBeLessThan(15_000);
+  await Promise.all(names.map((name) => expectNothingLost(engine, name)));
 });
 
 test('a start tells which master of a cluster evicts', { timeout: 60_000 }, async () => {

@@ -12,6 +12,14 @@ export interface RedisCluster {
   /** `redis+cluster://`, one of the masters. */
   readonly url: string;
   readonly masters: readonly RedisServer[];
+  /** Moves the slots of these keys, with what is in them, from the master that has them to this one, as a reshard does. */
+  move(keys: readonly string[], to: RedisServer): Promise<void>;
+  /** The same, without its last step: the old owner has the slots, and sends on to the new one who asks for these keys. */
+  moveHalf(keys: readonly string[], to: RedisServer): Promise<void>;
+  /** One more server, which follows this master and takes its place when it is gone. */
+  addReplica(master: RedisServer): Promise<void>;
+  /** The master that has the slot of a key. */
+  masterOf(key: string): Promise<RedisServer>;
   close(): Promise<void>;
 }
 
@@ -25,17 +33,23 @@ async function asked<T>(server: RedisServer, question: (client: Redis) => Promis
   }
 }
 
+async function startNode(): Promise<RedisServer> {
+  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000', '--cluster-require-full-coverage', 'no'];
+  args.push('--repl-diskless-sync-delay', '0');
+  // The port of the bus is 10,000 above: one that is free is not always one that will do.
+  for (;;)
+    try {
+      return await startRedis({ appendonly: 'always', args });
+    } catch (error) {
+      if (!String(error).includes('ended before')) throw error;
+    }
+}
+
 /** Masters without replicas; every one keeps an append-only file. */
 export async function startCluster(count = 3): Promise<RedisCluster> {
-  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000', '--cluster-require-full-coverage', 'no'];
   const masters: RedisServer[] = [];
-  // The port of the bus is 10,000 above: one that is free is not always one that will do.
-  while (masters.length < count) {
-    const server = await startRedis({ appendonly: 'always', args }).catch((error: unknown) => {
-      if (!String(error).includes('ended before')) throw error;
-    });
-    if (server !== undefined) masters.push(server);
-  }
+  const replicas: RedisServer[] = [];
+  while (masters.length < count) masters.push(await startNode());
   const [first] = masters;
   if (first === undefined) throw new Error('a cluster has masters');
   for (const [n, server] of masters.entries())
@@ -52,12 +66,85 @@ export async function startCluster(count = 3): Promise<RedisCluster> {
         return (whole && info.includes(`cluster_size:${count}`)) || undefined;
       }),
     );
+  const slotOf = async (key: string): Promise<number> =>
+    Number(await asked(first, (client) => client.call('CLUSTER', 'KEYSLOT', key)));
+  const ownerOf = async (slot: number): Promise<RedisServer> => {
+    const ranges = (await asked(first, (client) => client.call('CLUSTER', 'SLOTS'))) as SlotRange[];
+    const port = ranges.find(([from, to]) => slot >= from && slot <= to)?.[2][1];
+    const owner = masters.find((server) => server.port === port);
+    if (owner === undefined) throw new Error(`no master has slot ${slot}`);
+    return owner;
+  };
+  const move = async (keys: readonly string[], to: RedisServer, isWhole: boolean): Promise<void> => {
+    const slots = [...new Set(await Promise.all(keys.map(slotOf)))];
+    const owners = await Promise.all(slots.map(ownerOf));
+    for (const from of new Set(owners.filter((owner) => owner !== to))) {
+      const some = slots.filter((_, n) => owners[n] === from);
+      const giveAway = await moveSlots(some, from, to, masters);
+      if (isWhole) await giveAway();
+    }
+  };
   return {
     url: `redis+cluster://127.0.0.1:${first.port}`,
     masters,
-    close: async () => {
-      await Promise.all(masters.map((server) => server.close()));
+    move: (keys, to) => move(keys, to, true),
+    moveHalf: (keys, to) => move(keys, to, false),
+    addReplica: async (master) => {
+      const replica = await startNode();
+      replicas.push(replica);
+      await asked(replica, (client) => client.call('CLUSTER', 'MEET', '127.0.0.1', `${master.port}`));
+      const masterId = await asked(master, async (client) => String(await client.call('CLUSTER', 'MYID')));
+      await poll('the replica knows its master', () =>
+        asked(replica, (client) => client.call('CLUSTER', 'REPLICATE', masterId).catch(() => undefined)),
+      );
+      await poll('the replica follows', () =>
+        asked(
+          replica,
+          async (client) => (await client.info('replication')).includes('master_link_status:up') || undefined,
+        ),
+      );
+      for (const server of masters)
+        await poll('all know the replica', () =>
+          asked(server, async (client) => {
+            const nodes = String(await client.call('CLUSTER', 'NODES'));
+            return new RegExp(`:${replica.port}@.* slave ${masterId} .* connected`).test(nodes) || undefined;
+          }),
+        );
     },
+    masterOf: async (key) => ownerOf(await slotOf(key)),
+    close: async () => {
+      await Promise.all([...masters, ...replicas].map((server) => server.close()));
+    },
+  };
+}
+
+type SlotRange = readonly [from: number, to: number, owner: readonly [host: string, port: number, id: string]];
+
+/** What is in them, and then with the answer the slots, in one moment: whoever asks for several is sent on for all at once. */
+async function moveSlots(
+  slots: readonly number[],
+  from: RedisServer,
+  to: RedisServer,
+  all: readonly RedisServer[],
+): Promise<() => Promise<void>> {
+  const [fromId, toId] = await Promise.all(
+    [from, to].map((server) => asked(server, async (client) => String(await client.call('CLUSTER', 'MYID')))),
+  );
+  const set = (server: RedisServer, ...words: readonly (string | undefined)[]): Promise<unknown> =>
+    asked(server, (client) =>
+      Promise.all(slots.map((slot) => client.call('CLUSTER', 'SETSLOT', `${slot}`, ...words.map(String)))),
+    );
+  await set(to, 'IMPORTING', fromId);
+  await set(from, 'MIGRATING', toId);
+  await asked(from, async (client) => {
+    for (const slot of slots) {
+      const keys = (await client.call('CLUSTER', 'GETKEYSINSLOT', `${slot}`, '1000')) as string[];
+      if (keys.length > 0) await client.call('MIGRATE', '127.0.0.1', `${to.port}`, '', '0', '5000', 'KEYS', ...keys);
+    }
+  });
+  return async () => {
+    for (const server of [to, from, ...all.filter((other) => other !== to && other !== from)])
+      await set(server, 'NODE', toId);
   };
 }
 

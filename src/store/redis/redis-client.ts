@@ -2,11 +2,11 @@
  * One connection to Redis, however it is deployed. Nothing is queued while it is away, nothing is sent again by itself: what was
  * under way when a connection broke has an unknown outcome, and whoever asked repeats it or not.
  */
-import { readFileSync } from 'node:fs';
-import { type ChainableCommander, Cluster, Redis, type RedisOptions } from 'ioredis';
+import { type ChainableCommander, Cluster, type Redis } from 'ioredis';
 import { RuntimeError } from '../../core/errors.ts';
-import type { RedisStoreOptions, TlsOptions } from '../../runtime.ts';
+import type { RedisStoreOptions } from '../../runtime.ts';
 import { AnswerWatch } from './answer-watch.ts';
+import { CONNECT_MS_MAX, createClient } from './create-client.ts';
 import { openError, rootReason, tellingReason } from './redis-error.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
 
@@ -15,8 +15,6 @@ export type ConnectOptions = RedisStoreOptions & { readonly prefix: string };
 
 export type RedisLog = (level: 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
 
-const CONNECT_MS_MAX = 5_000;
-const RECONNECT_MS = [50, 100, 200, 500, 1_000] as const;
 /** 6.2.0 */
 const VERSION_MIN = [6, 2] as const;
 
@@ -35,7 +33,7 @@ export class RedisClient {
     this.prefix = settings.prefix;
     this.where = address.shown;
     this.#isSingle = address.kind === 'single';
-    this.#client = createClient(address, settings.tls);
+    this.#client = createClient(address, settings);
     this.#answers = new AnswerWatch({
       sockets: () => this.#nodes.flatMap(({ stream }) => stream ?? []),
       onSilent: (reason) => {
@@ -54,10 +52,16 @@ export class RedisClient {
     this.#client.on('close', () => {
       this.#breaks += 1;
     });
-    this.#client.on('ready', () => {
+    const onReady = (): void => {
       this.#lastError = null;
       told = '';
+    };
+    this.#client.on('ready', onReady);
+    // Of one server of a cluster.
+    this.#client.on('node error', (error: Error) => {
+      this.#lastError = tellingReason(this.#lastError, rootReason(error));
     });
+    this.#client.on('+node', (node: Redis) => node.on('ready', onReady));
   }
 
   /**
@@ -85,15 +89,27 @@ export class RedisClient {
   }
 
   /**
-   * Many scripts in one write where there is one connection; in a cluster each goes to whoever has its key. Their replies, with an
-   * Error in the place of one that failed alone. @throws RuntimeError STORE_UNAVAILABLE: the outcome of all is unknown
+   * Many scripts in one write for each server that gets some. Their replies, with an Error in the place of one that failed alone.
+   * @throws RuntimeError STORE_UNAVAILABLE: the outcome of all is unknown
    */
   async runAll(calls: readonly ScriptCall[], bytes: number): Promise<readonly unknown[]> {
     const client = this.#client;
-    if (client instanceof Cluster) return this.within(Promise.all(calls.map((call) => this.#run(call))), bytes);
+    if (client instanceof Cluster) return this.within(this.#sendEach(calls), bytes);
     const pipeline = client.pipeline();
     for (const { script, key, args } of calls) pipeline.evalsha(script.sha, 1, key, ...(args as (string | number)[]));
     return this.within(this.#replies(pipeline.exec(), calls), bytes);
+  }
+
+  /**
+   * In a cluster every command is on its own: those of a pipeline are followed to where their slots have moved only if all are sent on
+   * to the same place.
+   */
+  #sendEach(calls: readonly ScriptCall[]): Promise<readonly unknown[]> {
+    const streams = this.#masters.flatMap(({ stream }: Connected) => stream ?? []);
+    for (const stream of streams) stream.cork();
+    const replies = calls.map((call) => this.#run(call));
+    for (const stream of streams) stream.uncork();
+    return Promise.all(replies);
   }
 
   async #replies(
@@ -180,7 +196,7 @@ export class RedisClient {
   }
 
   /** Replicas too. A stream is there once it was connected. */
-  get #nodes(): readonly (Omit<Redis, 'stream'> & { readonly stream?: Redis['stream'] })[] {
+  get #nodes(): readonly Connected[] {
     return this.#client instanceof Cluster ? this.#client.nodes() : [this.#client];
   }
 
@@ -242,6 +258,8 @@ export class RedisClient {
   }
 }
 
+type Connected = Omit<Redis, 'stream'> & { readonly stream?: Redis['stream'] };
+
 export interface ScriptCall {
   readonly script: Script;
   readonly key: string;
@@ -252,71 +270,6 @@ export interface ScriptCall {
 export interface Script {
   readonly text: string;
   readonly sha: string;
-}
-
-function createClient(address: RedisAddress, tls: TlsOptions | undefined): Redis | Cluster {
-  const { kind, hosts, username, password, master, db } = address;
-  const secure = address.tls || tls !== undefined ? tlsOptions(tls ?? {}) : undefined;
-  const common = {
-    connectionName: 'tick-runtime',
-    protocol: 2,
-    connectTimeout: CONNECT_MS_MAX,
-    keepAlive: 10_000,
-    enableAutoPipelining: true,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    lazyConnect: true,
-    retryStrategy: pauseBefore,
-    // A failover: the replica that was our master refuses writes, and the connection has to be made anew. Redis 6 puts more before it.
-    reconnectOnError: (error: Error) => /\b(READONLY|MASTERDOWN)\b/.test(error.message),
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(secure === undefined ? {} : { tls: secure }),
-  } satisfies RedisOptions;
-  switch (kind) {
-    case 'single':
-      return new Redis({ ...common, ...hosts[0], db });
-    case 'sentinel':
-      return new Redis({
-        ...common,
-        db,
-        sentinels: [...hosts],
-        name: master ?? '',
-        sentinelRetryStrategy: pauseBefore,
-        ...(secure === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: secure }),
-      });
-    case 'cluster':
-      return new Cluster([...hosts], {
-        redisOptions: common,
-        lazyConnect: true,
-        enableAutoPipelining: true,
-        enableOfflineQueue: false,
-        clusterRetryStrategy: pauseBefore,
-        slotsRefreshTimeout: CONNECT_MS_MAX,
-        ...(secure === undefined ? {} : { dnsLookup: (host, done) => done(null, host) }),
-      });
-  }
-}
-
-const pauseBefore = (attempt: number): number => RECONNECT_MS[Math.min(attempt, RECONNECT_MS.length) - 1] ?? 1_000;
-
-/** @throws RuntimeError STORE_UNUSABLE */
-function tlsOptions({ ca, cert, key, verify = true }: TlsOptions): NonNullable<RedisOptions['tls']> {
-  return {
-    rejectUnauthorized: verify,
-    ...(ca === undefined ? {} : { ca: pemOf(ca, 'redis.tls.ca') }),
-    ...(cert === undefined ? {} : { cert: pemOf(cert, 'redis.tls.cert') }),
-    ...(key === undefined ? {} : { key: pemOf(key, 'redis.tls.key') }),
-  };
-}
-
-function pemOf(file: string, setting: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (thrown) {
-    throw new RuntimeError('STORE_UNUSABLE', `${setting}: ${file} cannot be read (${rootReason(thrown)}).`);
-  }
 }
 
 const isMissingScript = (thrown: unknown): boolean => thrown instanceof Error && thrown.message.startsWith('NOSCRIPT');

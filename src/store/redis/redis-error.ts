@@ -2,11 +2,14 @@
 import { RuntimeError } from '../../core/errors.ts';
 
 /** What the client says of any connection that ended, whatever ended it. */
-const SAYS_NOTHING = /^(Connection is closed|None of startup nodes is available|there is no connection)/;
+const SAYS_NOTHING =
+  /^(Connection is closed|None of startup nodes is available|there is no connection|Command aborted due to connection close)/;
 /** Where in which script a command was refused is nothing that a user could look at. */
 const IN_SCRIPT = /\s*script: [0-9a-f]{40}, on @user_script:\d+\.?/;
 /** It names options of its own. */
-const NOT_CONNECTED = /^Stream isn't writeable/;
+const NOT_CONNECTED = /^(Stream isn't writeable|Cluster isn't ready|Reached the max retries per request limit)/;
+/** How often it was sent on in vain says less than where to. */
+const REDIRECTED = /^Too many Cluster redirections\. Last error: (ReplyError: )?/;
 /** What differs from attempt to attempt without being another reason. */
 const ATTEMPT = /Retrying from scratch after \d+ms\. /;
 
@@ -19,7 +22,8 @@ export function rootReason(thrown: unknown): string {
     return rootReason(thrown.previousErrors[0]);
   if ('code' in thrown && thrown.message === '') return String(thrown.code);
   if (NOT_CONNECTED.test(thrown.message)) return 'there is no connection';
-  return thrown.message.replace(ATTEMPT, '').replace(IN_SCRIPT, '').trim();
+  if (thrown.message === 'timeout') return 'no answer';
+  return thrown.message.replace(REDIRECTED, '').replace(ATTEMPT, '').replace(IN_SCRIPT, '').trim();
 }
 
 /** Of two reasons for the same failure, the earlier one where the later one says nothing. */
