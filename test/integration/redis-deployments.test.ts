@@ -145,7 +145,7 @@ describe.each([2, 60])('%i workers in a cluster', (count) => {
     const names = await namesOn(cluster, first, count);
     const client = await RedisClient.open({ url: cluster.url, prefix: 'tick-runtime:default' }, () => undefined);
     onTestFinished(() => client.close());
-    const store = new RedisStateStore(client);
+    const store = new RedisStateStore(client, null);
     onTestFinished(() => store.close());
     await Promise.all(names.map((name) => store.claim(id(name))));
     await cluster.move(names.map(keyOf), second);
@@ -165,7 +165,7 @@ test('a key whose slot is half on its way is found, and a server that gets it an
   const [name = ''] = await namesOn(cluster, first, 1);
   const client = await RedisClient.open({ url: cluster.url, prefix: 'tick-runtime:default' }, () => undefined);
   onTestFinished(() => client.close());
-  const store = new RedisStateStore(client);
+  const store = new RedisStateStore(client, null);
   onTestFinished(() => store.close());
   await store.claim(id(name));
   await cluster.moveHalf([keyOf(name)], second);
