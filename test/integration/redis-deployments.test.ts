@@ -1,4 +1,5 @@
 /** Redis behind sentinels and as a cluster: what fails over, restarts or forgets its scripts, while commits go on. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { RedisClient } from '../../src/store/redis/redis-client.ts';
@@ -18,6 +19,21 @@ async function namesOn(cluster: RedisCluster, master: RedisServer, count: number
   for (let n = 0; names.length < count; n++)
     if ((await cluster.masterOf(keyOf(`w${n}`))) === master) names.push(`w${n}`);
   return names;
+}
+
+/** The longest pause between two ticks of each of them, from now on. */
+function gapsOf(engine: Engine, names: readonly string[]): () => readonly number[] {
+  const last = new Map(names.map((name) => [id(name), { at: performance.now(), gap: 0 }]));
+  const note = (worker: string): void => {
+    const before = last.get(worker);
+    const at = performance.now();
+    if (before !== undefined) last.set(worker, { at, gap: Math.max(before.gap, at - before.at) });
+  };
+  engine.runtime.on('tick', ({ worker }) => note(worker));
+  return () => {
+    for (const worker of last.keys()) note(worker);
+    return [...last.values()].map(({ gap }) => gap);
+  };
 }
 
 async function startWith(redisUrl: string): Promise<Engine> {
@@ -153,6 +169,27 @@ describe.each([2, 60])('%i workers in a cluster', (count) => {
     const results = await Promise.all(names.map((name) => store.commit(plainCommit(id(name), 0n))));
     expect(results.every(({ kind }) => kind === 'ok')).toBe(true);
   });
+});
+
+test('a master of a cluster that does not answer holds up its own workers only', { timeout: 90_000 }, async () => {
+  const cluster = await startCluster();
+  onTestFinished(() => cluster.close());
+  const names = (await Promise.all(cluster.masters.map((master) => namesOn(cluster, master, 2)))) as string[][];
+  const [healthy, silent] = [names.slice(0, 2).flat(), names.slice(2).flat()];
+  const engine = await startWith(cluster.url);
+  await Promise.all(names.flat().map((name) => engine.run(name, COUNTER, EVERY)));
+  await Promise.all(names.flat().map((name) => engine.okTicks(name, 3)));
+  cluster.masters[2]?.pause();
+  const gaps = gapsOf(engine, healthy);
+  await Promise.all(silent.map((name) => engine.inState(name, 'paused')));
+  // Attempts to connect to it again among them.
+  await sleep(12_000);
+  expect(silent.map((name) => engine.runtime.worker(name).state)).toEqual(['paused', 'paused']);
+  expect(Math.max(...gaps())).toBeLessThan(6_000);
+  expect(silent.map((name) => engine.runtime.worker(name).reason).join()).toContain('no answer within 5 s');
+  cluster.masters[2]?.resume();
+  await Promise.all(names.flat().map((name) => engine.okTicks(name, 3)));
+  await Promise.all(names.flat().map((name) => expectNothingLost(engine, name)));
 });
 
 test('a key whose slot is half on its way is found, and a server that gets it and is silent ends nothing else', {

@@ -13,23 +13,31 @@ function start(secure = false) {
     bytesRead: 0,
     bytesWritten: 0,
     _handle: secure ? { writeQueueSize: 16 * MiB, _parent: handle } : handle,
-  };
-  const reasons: string[] = [];
-  const watch = new AnswerWatch({
-    sockets: () => [socket as unknown as Socket],
-    onSilent: (reason) => {
-      reasons.push(reason);
-      return new Error(reason);
+    isAwaited: true,
+    destroy: (error: Error) => {
+      reasons.push(error.message);
+      for (const reject of hanging.splice(0)) reject(error);
     },
+  };
+  /** Another server's. */
+  const other = { ...socket, _handle: { writeQueueSize: 0 }, destroy: () => reasons.push('the other one') };
+  const reasons: string[] = [];
+  const hanging: ((error: Error) => void)[] = [];
+  const watch = new AnswerWatch({
+    connections: () =>
+      [socket, other].map((each) => ({ socket: each as unknown as Socket, isAwaited: each.isAwaited })),
+    onLate: (reason) => new Error(reason),
   });
+  other.isAwaited = false;
   const failed: string[] = [];
   /** Asks for something that is never answered, until that is called. */
   const ask = (bytes = 100): (() => void) => {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    hanging.push(reject);
     watch.within(promise, bytes).catch((error: Error) => failed.push(error.message));
     return resolve;
   };
-  return { socket, handle, reasons, failed, ask };
+  return { socket, other, handle, reasons, failed, ask };
 }
 
 const wait = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
@@ -56,6 +64,29 @@ test.each([
     expect(failed).toHaveLength(2);
   },
 );
+
+test('what moves on another connection says nothing of this one, which alone is cut', async () => {
+  const { other, reasons, ask } = start();
+  other.isAwaited = true;
+  ask();
+  for (let n = 0; n < 6; n++) {
+    other.bytesRead += 1;
+    await wait(1_000);
+  }
+  expect(reasons).toEqual(['no answer within 5 s']);
+});
+
+test('a connection on which nobody waits may be silent', async () => {
+  const { socket, reasons, other, ask } = start();
+  Object.assign(socket, { isAwaited: false });
+  other.isAwaited = true;
+  ask();
+  await wait(4_500);
+  Object.assign(socket, { isAwaited: true });
+  other.bytesRead += 1;
+  await wait(4_500);
+  expect(reasons).toEqual([]);
+});
 
 test('what only was handed over moves nothing', async () => {
   const { socket, reasons, ask } = start();

@@ -1,16 +1,27 @@
 /**
- * Finds out that a server does not answer any more. All commands share a connection, so a large one on a slow link must not look like a
- * server that is gone: the limit counts from the last byte that moved in either direction, and what others are sent meanwhile
- * moves nothing. Time in which this process stood still does not count.
+ * Finds out that a server does not answer any more, for each connection on its own. All commands share it, so a large one on a slow link
+ * must not look like a server that is gone: the limit counts from the last byte that moved in either direction, and what others
+ * are sent meanwhile moves nothing. Time in which this process stood still does not count.
  */
 import type { Socket } from 'node:net';
 import { MiB } from '../../core/limits.ts';
 
+export interface Connection {
+  readonly socket: Socket;
+  /** Commands were sent on it that are not answered. */
+  readonly isAwaited: boolean;
+}
+
 export interface AnswerWatchOptions {
   /** All that are open now. */
-  readonly sockets: () => readonly Socket[];
-  /** Nothing moves; who waits fails with this. */
-  readonly onSilent: (reason: string) => Error;
+  readonly connections: () => readonly Connection[];
+  /** Who waited for too long, whatever moved, fails with this. */
+  readonly onLate: (reason: string) => Error;
+}
+
+interface Silence {
+  readonly moved: string;
+  readonly ms: number;
 }
 
 interface Waiter {
@@ -31,14 +42,16 @@ export class AnswerWatch {
   readonly #o: AnswerWatchOptions;
   readonly #waiting = new Set<Waiter>();
   #timer: NodeJS.Timeout | null = null;
-  #silentMs = 0;
-  #moved = '';
+  #silent = new Map<Socket, Silence>();
 
   constructor(options: AnswerWatchOptions) {
     this.#o = options;
   }
 
-  /** Waits for what `work` answers to about so many bytes. */
+  /**
+   * Waits for what `work` answers to about so many bytes. A connection that is silent is cut with the reason: what hangs on it fails by
+   * that.
+   */
   async within<T>(work: Promise<T>, bytes: number): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
     const waiter: Waiter = { bytes, ms: 0, reject };
@@ -54,8 +67,8 @@ export class AnswerWatch {
   }
 
   #begin(): NodeJS.Timeout {
-    this.#silentMs = 0;
-    this.#moved = movedOn(this.#o.sockets());
+    this.#silent.clear();
+    this.#silent = this.#silences(0);
     return setInterval(() => this.#check(), CHECK_MS);
   }
 
@@ -65,34 +78,46 @@ export class AnswerWatch {
   }
 
   #check(): void {
-    const moved = movedOn(this.#o.sockets());
-    this.#silentMs = moved === this.#moved ? this.#silentMs + CHECK_MS : 0;
-    this.#moved = moved;
+    this.#silent = this.#silences(CHECK_MS);
     let bytes = 0;
-    let oldestMs = 0;
     for (const waiter of this.#waiting) {
       waiter.ms += CHECK_MS;
       bytes += waiter.bytes;
-      oldestMs = Math.max(oldestMs, waiter.ms);
     }
     const unseenMs = Math.min(bytes, UNSEEN_BYTES_MAX) / UNSEEN_BYTES_PER_MS;
-    if (this.#silentMs >= SILENT_MS_MAX + unseenMs) this.#giveUp(this.#silentMs);
-    else if (oldestMs >= ANSWER_MS_MAX) this.#giveUp(oldestMs);
+    for (const [socket, { ms }] of this.#silent) if (ms >= SILENT_MS_MAX + unseenMs) cut(socket, ms);
+    for (const waiter of this.#waiting) if (waiter.ms >= ANSWER_MS_MAX) this.#giveUp(waiter);
+    if (this.#waiting.size === 0) this.#end();
   }
 
-  /** Whoever waits hangs on the same connections. */
-  #giveUp(ms: number): void {
-    const error = this.#o.onSilent(`no answer within ${Math.round(ms / 1_000)} s`);
-    for (const { reject } of this.#waiting) reject(error);
-    this.#waiting.clear();
-    this.#end();
+  /** How long nothing has moved on each connection where something should. */
+  #silences(passedMs: number): Map<Socket, Silence> {
+    const awaited = this.#o.connections().filter(({ isAwaited }) => isAwaited);
+    return new Map(
+      awaited.map(({ socket }) => {
+        const moved = movedOn(socket);
+        const before = this.#silent.get(socket);
+        return [socket, { moved, ms: before?.moved === moved ? before.ms + passedMs : 0 }];
+      }),
+    );
+  }
+
+  /** On which connection it hangs is not known here. */
+  #giveUp(waiter: Waiter): void {
+    for (const socket of this.#silent.keys()) cut(socket, waiter.ms);
+    this.#waiting.delete(waiter);
+    waiter.reject(this.#o.onLate(lateness(waiter.ms)));
   }
 }
+
+function cut(socket: Socket, ms: number): void {
+  socket.destroy(new Error(lateness(ms)));
+}
+
+const lateness = (ms: number): string => `no answer within ${Math.round(ms / 1_000)} s`;
 
 /** Another text whenever bytes came, or left for the system. `bytesWritten` also counts what only was handed over by us. */
-function movedOn(sockets: readonly Socket[]): string {
-  return sockets.map((socket) => `${socket.bytesRead}/${queuedOf(socket)}`).join();
-}
+const movedOn = (socket: Socket): string => `${socket.bytesRead}/${queuedOf(socket)}`;
 
 interface Handle {
   readonly writeQueueSize?: number;

@@ -2,6 +2,7 @@
  * One connection to Redis, however it is deployed. Nothing is queued while it is away, nothing is sent again by itself: what was
  * under way when a connection broke has an unknown outcome, and whoever asked repeats it or not.
  */
+import type { Socket } from 'node:net';
 import { type ChainableCommander, Cluster, type Redis } from 'ioredis';
 import { RuntimeError } from '../../core/errors.ts';
 import type { RedisStoreOptions } from '../../runtime.ts';
@@ -35,11 +36,11 @@ export class RedisClient {
     this.#isSingle = address.kind === 'single';
     this.#client = createClient(address, settings);
     this.#answers = new AnswerWatch({
-      sockets: () => this.#nodes.flatMap(({ stream }) => stream ?? []),
-      onSilent: (reason) => {
-        for (const node of this.#nodes) node.disconnect(true);
-        return this.#failed(new Error(reason));
-      },
+      connections: () =>
+        this.#nodes.flatMap(({ stream, commandQueue }) =>
+          stream === undefined ? [] : [{ socket: stream as Socket, isAwaited: commandQueue.length > 0 }],
+        ),
+      onLate: (reason) => this.#failed(new Error(reason)),
     });
     let told = '';
     this.#client.on('error', (error: Error) => {
@@ -143,8 +144,8 @@ export class RedisClient {
   }
 
   /**
-   * Waits for `work`, which uses this client and sends about so many bytes. A server that does not answer at all gets its connections cut:
-   * what hangs on them fails, and the next attempt begins with a new one.
+   * Waits for `work`, which uses this client and sends about so many bytes. A server that does not answer at all gets its connection cut:
+   * what hangs on it fails, and the next attempt begins with a new one.
    */
   within<T>(work: Promise<T>, bytes = 0): Promise<T> {
     return this.#answers.within(work, bytes);
