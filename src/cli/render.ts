@@ -1,7 +1,7 @@
 /** One line (or a few) for everything that the engine tells: what a person reads while workers tick. */
 import type { RuntimeEvents } from '../runtime.ts';
 import type { Style } from './output.ts';
-import { milliseconds, printable, shorten, workerLabel } from './text.ts';
+import { keyLabel, milliseconds, printable, shorten, valueLabel, workerLabel } from './text.ts';
 
 export interface Rendered {
   /** Who it is about: a worker, a cell, a sidecar. */
@@ -42,8 +42,8 @@ export function renderLog(log: RuntimeEvents['log']): Rendered {
 
 export function renderState(state: RuntimeEvents['state']): Rendered {
   const changes = state.changes.slice(0, CHANGES_MAX).map(({ key, json }) => {
-    const name = shorten(printable(key), VALUE_CHARACTERS_MAX);
-    return json === null ? `${name} deleted` : `${name} = ${shorten(printable(json), VALUE_CHARACTERS_MAX)}`;
+    const name = shorten(keyLabel(key), VALUE_CHARACTERS_MAX);
+    return json === null ? `${name} deleted` : `${name} = ${shorten(valueLabel(json), VALUE_CHARACTERS_MAX)}`;
   });
   const more = state.changes.length - changes.length;
   if (more > 0) changes.push(`and ${more} more`);

@@ -1,6 +1,6 @@
 /** What differs between two states, and how people are shown that. */
 import type { StateCopy, StateEntries } from '../runtime-state.ts';
-import { countOf, printable, shorten } from './text.ts';
+import { countOf, keyLabel, printable, shorten, valueLabel } from './text.ts';
 
 export interface Difference {
   readonly key: string;
@@ -26,9 +26,9 @@ const TIMES_FROM_MS = 1e12;
 
 /** `+ key = value`, `- key = value`, `~ key: value → value`. */
 export function linesOf(differences: readonly Difference[]): string[] {
-  const value = (json: string): string => shorten(printable(json), VALUE_CHARACTERS_MAX);
+  const value = (json: string): string => shorten(valueLabel(json), VALUE_CHARACTERS_MAX);
   const lines = differences.slice(0, LINES_MAX).map(({ key, before, after }) => {
-    const name = shorten(printable(key), VALUE_CHARACTERS_MAX);
+    const name = shorten(keyLabel(key), VALUE_CHARACTERS_MAX);
     if (before === null) return `  + ${name} = ${value(after ?? '')}`;
     if (after === null) return `  - ${name} = ${value(before)}`;
     return `  ~ ${name}: ${value(before)} → ${value(after)}`;

@@ -11,6 +11,12 @@ interface CommonOptions {
   readonly color: boolean;
 }
 
+interface ImportFlags {
+  readonly file: string;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+}
+
 export interface StateProgram {
   /** Adds what commands with a configuration have in common. */
   readonly withCommon: (command: Command) => Command;
@@ -95,13 +101,17 @@ export function addStateCommands(program: Command, { withCommon, run, environmen
     .requiredOption('--file <file>', 'what `state export` has written; - for standard input')
     .option('-y, --yes', 'do not ask')
     .option('--dry-run', 'only show what would change')
-    .action((name: string, options: CommonOptions & { file: string; yes?: boolean; dryRun?: boolean }) =>
-      action(options, async (context) => {
+    .action((name: string, options: CommonOptions & ImportFlags, command: Command) => {
+      const { file, yes = false, dryRun = false } = options;
+      if (!yes && !dryRun && !process.stdin.isTTY)
+        command.error('error: nobody can be asked here; give --yes to replace the state, or --dry-run to look only', {
+          exitCode: 2,
+        });
+      return action(options, async (context) => {
         const { importState } = await import('./commands/state-files.ts');
-        const { file, yes = false, dryRun = false } = options;
         return importState(context, name, { file, yes, dryRun });
-      }),
-    );
+      });
+    });
   add(
     'diff <name>',
     'compare the copies in Redis and Postgres, or a file with what is stored; exit code 1 if they differ',

@@ -12,6 +12,16 @@ export function printable(text: string): string {
   });
 }
 
+/** A key of a state in a line of its own: as it is where nobody could take it for something else, else as JSON. */
+export function keyLabel(key: string): string {
+  return /^[^\s"\p{Cc}]+$/u.test(key) ? printable(key) : printable(JSON.stringify(key));
+}
+
+/** The JSON of a value in one line. Line ends in it are between its parts. */
+export function valueLabel(json: string): string {
+  return printable(json.replaceAll(/[\r\n]+\s*/g, ' '));
+}
+
 /** Cuts a text at a length and says so. */
 export function shorten(text: string, charactersMax: number): string {
   return text.length <= charactersMax ? text : `${text.slice(0, charactersMax - 1)}…`;

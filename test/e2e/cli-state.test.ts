@@ -117,7 +117,7 @@ describe('runtime state without a node', () => {
     const body = Object.entries(values).map(([key, json]) => `"${key}":${json}`);
     writeFileSync(join(cwd, 'in.json'), `{${head},"state":{${body.join(',')}}}`);
     expect(await state('import', 'bank', '--file', 'in.json')).toMatchObject({
-      code: 1,
+      code: 2,
       output: expect.stringContaining('--yes'),
     });
     expect(await ok('import', 'bank', '--file', 'in.json', '--dry-run')).toContain('new worker bank');
@@ -145,6 +145,20 @@ describe('runtime state without a node', () => {
     expect(await state('import', 'js', '--file', 'broken.json', '--yes')).toMatchObject({ code: 1 });
     expect(await state('import', 'js', '--file', 'missing.json', '--yes')).toMatchObject({ code: 1 });
     expect(await state('diff', 'js')).toMatchObject({ code: 1, output: expect.stringContaining('kept once') });
+    const many = Object.fromEntries(Array.from({ length: 10_001 }, (_, n) => [`k${n}`, n]));
+    writeFileSync(join(cwd, 'many.json'), `{${head},"state":${JSON.stringify(many)}}`);
+    const tooMany = await state('import', 'js', '--file', 'many.json', '--yes');
+    expect([tooMany.code, tooMany.output]).toEqual([
+      1,
+      'runtime: The file has 10001 keys, and a state has at most 10000. Nothing was changed.',
+    ]);
+    writeFileSync(join(cwd, 'odd.json'), `{${head},"state":{"a\\n  - z = 0":[1,\n2],"":1}}`);
+    const odd = (await ok('import', 'odd', '--file', 'odd.json', '--yes')).split('\n').slice(1, -1);
+    expect(odd).toEqual(['  + "" = 1', '  + "a\\n  - z = 0" = [1, 2]']);
+    expect((await ok('list', 'odd')).split('\n').slice(1, 3)).toEqual([
+      expect.stringMatching(/^"" +\d+$/),
+      expect.stringMatching(/^"a\\n {2}- z = 0" +\d+$/),
+    ]);
     expect((await runCli(['migrate'], { cwd })).output).toContain('has no postgres');
   });
 
@@ -210,9 +224,9 @@ describe('runtime state without a node', () => {
     await redis.hset(`${prefix}:default:w:default/bad`, { r: 'nonsense' });
     expect(await ok('list')).toMatch(/bad +stopped +The state of worker .* is damaged.*\njs +stopped +0 +1 +2 +\d+$/);
     await ok('resolve', 'bad', '--take', 'postgres');
-    // An owner after the time of Postgres.
-    const late = '9000000000000000';
-    await redis.hset(`${prefix}:default:w:default/js`, { e: late, w: late, r: '9', '=count': '600', s: '' });
+    // Above the clock of Postgres: an owner that it has forgotten.
+    const later = '9000000000000000';
+    await redis.hset(`${prefix}:default:w:default/js`, { e: later, w: later, r: '9', '=count': '600', s: '' });
     expect(await state('set', 'js', 'x', '1')).toMatchObject({
       code: 4,
       output: expect.stringContaining('runtime state resolve'),
@@ -228,7 +242,11 @@ describe('runtime state without a node', () => {
     expect(await ok('diff', 'js')).toContain('revision 10');
     const node = startCli(['start'], { cwd });
     await node.line(/js count 601 .* note kept/);
-    expect(await state('resolve', 'js', '--take', 'redis')).toMatchObject({ code: 2 });
+    const refused = await state('resolve', 'js', '--take', 'redis');
+    expect(refused.code).toBe(2);
+    expect(refused.output).not.toContain('is kept in');
+    // Nothing was replaced, so nothing is kept beside the one of before.
+    expect(readdirSync(join(cwd, 'd/conflicts')).filter((name) => name.includes('js'))).toEqual([file]);
     await stop(node);
   });
 

@@ -118,6 +118,20 @@ describe('the control socket', () => {
 });
 
 describe('a client that says nonsense', () => {
+  test('is told the limit of a state in words, however far above it a list is', async () => {
+    const { dataDir } = await openNode();
+    const caller = await client(dataDir);
+    const replace = (count: number) =>
+      caller.call('replace', {
+        name: 'w',
+        entries: Array.from({ length: count }, (_, n) => [`k${n}`, '1']),
+        create: false,
+      });
+    await expect(replace(100_001)).rejects.toThrow(/^replace: entries: a state has at most 10000 keys\.$/);
+    await expect(replace(10_001)).rejects.toThrow(/10001 keys; at most 10000 are allowed/);
+    await expectWell(dataDir);
+  });
+
   test('is told so, line by line, and the next request is answered', async () => {
     const { dataDir, control } = await openNode();
     const { socket, heard } = await raw(control);

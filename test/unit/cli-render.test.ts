@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { renderCell, renderLog, renderState, renderTick, renderWorker } from '../../src/cli/render.ts';
-import { milliseconds, printable, workerLabel } from '../../src/cli/text.ts';
+import { keyLabel, milliseconds, printable, valueLabel, workerLabel } from '../../src/cli/text.ts';
 
 const TICK = {
   worker: 'default/a',
@@ -45,6 +45,25 @@ describe('text of a worker', () => {
 
   test('keeps newlines, tabs and every letter', () => {
     expect(printable('Grüße\t你好 🚀\r\nzwei')).toBe('Grüße\t你好 🚀\nzwei');
+  });
+});
+
+describe('a key and a value of a state in a line', () => {
+  test('are as they are where nobody could take them for something else', () => {
+    for (const key of ['count', 'a.b/c-d', 'größe', '🚀', 'toString']) expect(keyLabel(key)).toBe(key);
+    expect(valueLabel('{"a b":"c\\nd"}')).toBe('{"a b":"c\\nd"}');
+  });
+
+  test('cannot forge another line, another value, or nothing at all', () => {
+    expect(keyLabel('')).toBe('""');
+    expect(keyLabel('a\n  - b = 0')).toBe('"a\\n  - b = 0"');
+    expect(keyLabel('a = 1')).toBe('"a = 1"');
+    expect(keyLabel('"a"')).toBe('"\\"a\\""');
+    expect(keyLabel('a\u202eb')).toBe('a\\u202eb');
+    expect(keyLabel('a\u009bb')).toBe('"a\\x9bb"');
+    expect(valueLabel('[1,\r\n  2,\n\n3]')).toBe('[1, 2, 3]');
+    const changes = [{ key: 'a\nb', json: '[\n1]' }];
+    expect(renderState({ worker: 'default/a', tick: 1, changes }).text).toBe('"a\\nb" = [ 1]');
   });
 });
 

@@ -1,12 +1,12 @@
 /** `runtime state export`, `import`, `diff` and `resolve`: whole states, as files and as copies. */
-import { closeSync, fstatSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { displayPath } from '../../config/load.ts';
 import { RuntimeError } from '../../core/errors.ts';
 import { makeFolders } from '../../core/folders.ts';
 import { newId } from '../../core/ids.ts';
-import { MiB } from '../../core/limits.ts';
+import { MiB, STATE_LIMITS } from '../../core/limits.ts';
 import { formatStateFile, parseStateFile, type StateFile } from '../../core/state-file.ts';
 import type { StateCopies, StateCopy, StateEntries } from '../../runtime-state.ts';
 import type { Output } from '../output.ts';
@@ -42,6 +42,11 @@ export interface ImportOptions {
 export async function importState(context: StateContext, name: string, options: ImportOptions): Promise<number> {
   const { office, output } = context;
   const given = readStateFile(options.file);
+  if (given.entries.length > STATE_LIMITS.keysMax)
+    throw new RuntimeError(
+      'STATE_LIMIT',
+      `The file has ${given.entries.length} keys, and a state has at most ${STATE_LIMITS.keysMax}. Nothing was changed.`,
+    );
   const before = await existing(context, name);
   const differences = differencesOf(before ?? [], given.entries);
   if (output.json)
@@ -86,14 +91,33 @@ export async function resolveState(context: StateContext, name: string, options:
   showCopies(output, name, copies);
   const other = options.take === 'redis' ? 'postgres' : 'redis';
   const kept = copies[other];
-  if (kept !== null && typeof kept !== 'string') {
-    const file = keepCopy(config.options.dataDir, name, other, kept);
+  // Before it is replaced: this process may end in between.
+  const file = kept === null || typeof kept === 'string' ? null : keepCopy(config.options.dataDir, name, other, kept);
+  const tellKept = (): void => {
+    if (file === null) return;
     if (output.json) output.data({ kind: 'kept', worker: name, copy: other, file });
     else output.line(`the copy in ${labelOf(other)} is kept in ${displayPath(file)}`);
-  }
-  const written = await office.call('resolve', { name, ...options });
+  };
+  const written = await office.call('resolve', { name, ...options }).catch((error: unknown) => {
+    if (file !== null && isRefusal(error)) rmSync(file, { force: true });
+    else tellKept();
+    throw error;
+  });
+  tellKept();
   const next = office.isNode ? '; the worker goes on with the next `runtime start`' : '';
   return told(context, name, written, `the copy in ${labelOf(options.take)} is the state in both now${next}`);
+}
+
+/** Nothing was replaced: of anything else nobody can say that. */
+function isRefusal(error: unknown): boolean {
+  const codes: readonly string[] = [
+    'ILLEGAL_TRANSITION',
+    'STATE_CORRUPT',
+    'WORKER_NOT_FOUND',
+    'BAD_ARGUMENT',
+    'DATA_LOCKED',
+  ];
+  return error instanceof RuntimeError && codes.includes(error.code);
 }
 
 async function copiesOf({ office }: StateContext, name: string): Promise<StateCopies> {
@@ -202,11 +226,6 @@ function readStateFile(file: string): StateFile {
 }
 
 async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY)
-    throw new RuntimeError(
-      'BAD_ARGUMENT',
-      'Nobody can be asked here; give --yes to replace the state, or --dry-run to look only.',
-    );
   const reader = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await reader.question(`${question} [y/N] `)).trim());

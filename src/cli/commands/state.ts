@@ -6,7 +6,7 @@ import { RuntimeError } from '../../core/errors.ts';
 import type { StateInfo, StateWritten } from '../../runtime-state.ts';
 import type { Output } from '../output.ts';
 import { type Office, openOffice } from '../state-office.ts';
-import { countOf, printable, workerLabel } from '../text.ts';
+import { countOf, keyLabel, printable, workerLabel } from '../text.ts';
 
 /** What every one of these commands has at hand. */
 export interface StateContext {
@@ -73,7 +73,7 @@ export async function listKeys({ office, output }: StateContext, name: string): 
     for (const one of keys) output.data({ kind: 'key', worker, ...one });
     return 0;
   }
-  printTable(output, [['key', 'bytes'], ...keys.map(({ key, bytes: size }) => [printable(key), String(size)])], 1);
+  printTable(output, [['key', 'bytes'], ...keys.map(({ key, bytes: size }) => [keyLabel(key), String(size)])], 1);
   const text = `${countOf(keys.length, 'key')}, ${bytes} bytes, revision ${revision}, tick ${tick}`;
   output.line(`${workerLabel(worker)}: ${text}${info.intact ? '' : '; it does not match its checksum'}`);
   return 0;

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { RuntimeError } from '../../core/errors.ts';
+import { STATE_LIMITS } from '../../core/limits.ts';
 import type { Runtime } from '../../runtime.ts';
 import { packageVersion } from '../package.ts';
 import { elsewhere, type Standby } from './elsewhere.ts';
@@ -12,6 +13,9 @@ import { nodeStatus } from './node-status.ts';
 const name = z.string().min(1).max(200);
 const key = z.string().max(1_024);
 const json = z.string();
+/** Of one list, before anything of it is looked at; the engine then counts what a state may have. */
+const LIST_MAX = 10 * STATE_LIMITS.keysMax;
+const TOO_MANY = `a state has at most ${STATE_LIMITS.keysMax} keys`;
 
 interface Method<Input extends z.ZodType, Result> {
   readonly input: Input;
@@ -41,12 +45,12 @@ export const METHODS = {
       name,
       changes: z
         .array(z.union([z.strictObject({ key, json }), z.strictObject({ key, deleted: z.literal(true) })]))
-        .max(100_000),
+        .max(LIST_MAX, TOO_MANY),
     }),
     (runtime, given) => runtime.writeState(given.name, given.changes),
   ),
   replace: method(
-    z.strictObject({ name, entries: z.array(z.tuple([key, json])).max(100_000), create: z.boolean() }),
+    z.strictObject({ name, entries: z.array(z.tuple([key, json])).max(LIST_MAX, TOO_MANY), create: z.boolean() }),
     (runtime, { name: worker, entries, create }) => runtime.replaceState(worker, entries, { create }),
   ),
   copies: method(z.strictObject({ name }), (runtime, given) => runtime.stateCopies(given.name)),
@@ -78,7 +82,11 @@ export async function callMethod(
   const { input: schema, run } = METHODS[called as MethodName] as Method<z.ZodType, unknown>;
   const parsed = schema.safeParse(input);
   if (!parsed.success)
-    throw new RuntimeError('BAD_ARGUMENT', `${called}: ${z.prettifyError(parsed.error).slice(0, 1_000)}`);
+    throw new RuntimeError('BAD_ARGUMENT', `${called}: ${problemsOf(parsed.error).slice(0, 1_000)}.`);
   if (standby !== null && !ON_STANDBY.has(called)) throw elsewhere(standby);
   return run(runtime, parsed.data, standby);
+}
+
+function problemsOf({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`)).join('; ');
 }
