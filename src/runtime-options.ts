@@ -142,6 +142,7 @@ const redis = optionsOf({
   url: z.string().regex(REDIS_URL_PATTERN, { error: REDIS_URL_HELP }),
   prefix: z.string().regex(PREFIX_PATTERN, { error: PREFIX_HELP }).optional(),
   tls: tls.optional(),
+  sentinel: optionsOf({ username: z.string().min(1).optional(), password: z.string().min(1) }).optional(),
 });
 
 const state = optionsOf({

@@ -110,6 +110,8 @@ export interface RedisStoreOptions {
   /** Begins every key. Default `tick-runtime`. */
   readonly prefix?: string;
   readonly tls?: TlsOptions;
+  /** How to log in to the sentinels; what `url` says is for Redis itself. Default: without a password. */
+  readonly sentinel?: { readonly username?: string; readonly password: string };
 }
 
 /** How state travels from Redis to Postgres. */

@@ -1,19 +1,20 @@
 /** Where state is kept, from a valid configuration to options of the engine. */
 import { resolve } from 'node:path';
-import type { RuntimeOptions, TlsOptions } from '../runtime.ts';
+import type { RedisStoreOptions, RuntimeOptions, TlsOptions } from '../runtime.ts';
 import type { IsWrong, Report } from './resolve.ts';
 import type { Config } from './schema.ts';
 import { GROUP_DEFAULT } from './store-schema.ts';
 
 type StoreOptions = Pick<RuntimeOptions, 'postgres' | 'redis' | 'state' | 'placement'>;
 type Tls = NonNullable<Config['postgres']>['tls'];
+type Sentinel = NonNullable<Config['redis']>['sentinel'];
 
 /** Nothing where state is kept in the data folder: the rest has no meaning then. */
 export function storeOptions({ postgres, redis, state, placement }: Config, folder: string): StoreOptions {
   if (postgres === undefined) return {};
   return {
     postgres: withTls(postgres, folder),
-    ...(redis === undefined ? {} : { redis: withTls(redis, folder) }),
+    ...(redis === undefined ? {} : { redis: withSentinel(withTls(redis, folder)) }),
     state: {
       ...(state.ack === undefined ? {} : { ack: state.ack }),
       checkpointMs: state.checkpoint,
@@ -39,6 +40,16 @@ function withTls<Given extends { readonly tls?: Tls }>(
       ...(key === undefined ? {} : { key: path(key) }),
     },
   };
+}
+
+/** A key that is not there is none, which the types tell apart from one that is undefined. */
+function withSentinel<Given extends { readonly sentinel?: Sentinel }>({
+  sentinel,
+  ...rest
+}: Given): Omit<Given, 'sentinel'> & Pick<RedisStoreOptions, 'sentinel'> {
+  if (sentinel === undefined) return rest;
+  const { username, password } = sentinel;
+  return { ...rest, sentinel: { ...(username === undefined ? {} : { username }), password } };
 }
 
 /** What no single key can say. */

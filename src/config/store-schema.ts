@@ -65,6 +65,13 @@ export const redis = z
       .prefault('tick-runtime')
       .describe('Begins every key.'),
     tls: tls('Redis'),
+    sentinel: z
+      .strictObject({
+        username: z.string().min(1).optional().describe('Where the sentinels have users of their own.'),
+        password: z.string().min(1).describe('It may come from the environment.'),
+      })
+      .optional()
+      .describe('How to log in to the sentinels. Default: without a password; that of the url is for Redis itself.'),
   })
   .optional()
   .describe('Keeps the state of running workers in Redis, in front of Postgres. Only together with postgres.');

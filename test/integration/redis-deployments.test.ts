@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { RedisStoreOptions } from '../../src/runtime.ts';
 import { RedisClient } from '../../src/store/redis/redis-client.ts';
 import { RedisStateStore } from '../../src/store/redis/redis-state-store.ts';
 import { commitWhenItCan, plainCommit } from '../support/commits.ts';
@@ -57,8 +58,31 @@ describe('behind sentinels', () => {
     const url = group.url.replace('/main', '/other');
     await expect(RedisClient.open({ url, prefix: 'test' }, () => undefined)).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
-      message: expect.stringContaining('All sentinels are unreachable'),
+      message: expect.stringContaining('does not answer: the sentinels know no master of this name. Check redis.url'),
     });
+  });
+
+  test('that have a password of their own it is given apart from that of Redis', async () => {
+    const guarded = await startSentinels('s3cret');
+    onTestFinished(() => guarded.close());
+    const open = (sentinel?: RedisStoreOptions['sentinel']): Promise<RedisClient> =>
+      RedisClient.open({ url: guarded.url, prefix: 'test', ...(sentinel === undefined ? {} : { sentinel }) }, () => 0);
+    for (const sentinel of [{ password: 's3cret' }, { username: 'default', password: 's3cret' }])
+      (await open(sentinel)).close();
+    for (const [sentinel, reason] of [
+      [undefined, 'NOAUTH'],
+      [{ password: 'hunter2' }, 'WRONGPASS'],
+    ] as const)
+      await expect(open(sentinel)).rejects.toMatchObject({
+        code: 'STORE_UNUSABLE',
+        message: expect.stringMatching(
+          new RegExp(`refuses the login: ${reason}.*\\. Check redis\\.sentinel\\.password`),
+        ),
+      });
+    const url = guarded.primary.url;
+    await expect(
+      RedisClient.open({ url, prefix: 'test', sentinel: { password: 's3cret' } }, () => 0),
+    ).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
   test('a failover lets workers pause and go on by themselves, and what the replica lacked is repaired', {

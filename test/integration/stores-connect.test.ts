@@ -224,7 +224,7 @@ describe('Redis', () => {
       [`redis://:${WRONG}@127.0.0.1:${port}`, 'connect ECONNREFUSED'],
       [`redis://:${WRONG}@no.such.host.invalid`, 'getaddrinfo ENOTFOUND'],
       [`redis+cluster://:${WRONG}@127.0.0.1:${port}`, ''],
-      [`redis+sentinel://:${WRONG}@127.0.0.1:${port}/main`, 'All sentinels are unreachable'],
+      [`redis+sentinel://:${WRONG}@127.0.0.1:${port}/main`, 'no sentinel answers. '],
       [proxy.rewrite(plain.url), 'no answer within 5 s'],
     ] as const) {
       const { code, message } = await fails(url, undefined, () =>
@@ -349,6 +349,11 @@ describe('runtime start', () => {
         /^runtime: Postgres at .*REFUSED/,
       ],
       [`${postgres}\nredis: { url: "redis://:a@${WRONG}@127.0.0.1" }`, 2, /^runtime: redis\.url cannot be used: /],
+      [
+        `${postgres}\nredis: { url: "${evicting.url}", sentinel: { username: u, password: ${WRONG} } }`,
+        2,
+        /^runtime: redis\.sentinel has a meaning only/,
+      ],
     ] as const;
     const all = await Promise.all(cases.map(([stores]) => start(stores)));
     for (const [n, ended] of all.entries()) {

@@ -157,8 +157,8 @@ export interface SentinelGroup {
   close(): Promise<void>;
 }
 
-/** One sentinel is enough to agree with itself. */
-export async function startSentinels(): Promise<SentinelGroup> {
+/** One sentinel is enough to agree with itself. `password`: of the sentinel alone. */
+export async function startSentinels(password?: string): Promise<SentinelGroup> {
   const primary = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
   const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', `${primary.port}`] });
   await poll('the replica follows', () =>
@@ -175,7 +175,8 @@ export async function startSentinels(): Promise<SentinelGroup> {
       'sentinel parallel-syncs main 1',
     ].join('\n'),
   );
-  const sentinel = await startRedis({ config, args: ['--sentinel'] });
+  const login = password === undefined ? {} : { password };
+  const sentinel = await startRedis({ config, args: ['--sentinel'], ...login });
   await poll('the sentinel knows the replica', () =>
     asked(
       sentinel,

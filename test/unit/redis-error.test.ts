@@ -24,3 +24,21 @@ test('what a script was refused is told without the script', () => {
   const refused = `MISCONF Errors writing to the AOF file: No space left on device script: ${sha}, on @user_script:13.`;
   expect(rootReason(new Error(refused))).toBe('MISCONF Errors writing to the AOF file: No space left on device');
 });
+
+test.each([
+  [
+    'All sentinels are unreachable. Retrying from scratch after 100ms.',
+    'the sentinels name no master that answers as one',
+  ],
+  [
+    'All sentinels are unreachable. Retrying from scratch after 50ms. Last error: connect ECONNREFUSED 127.0.0.1:1',
+    'no sentinel answers: connect ECONNREFUSED 127.0.0.1:1',
+  ],
+  [
+    'All sentinels are unreachable. Retrying from scratch after 50ms. Last error: ERR No such master with that name',
+    'the sentinels know no master of this name',
+  ],
+  ['Too many Cluster redirections. Last error: ReplyError: MOVED 1 127.0.0.1:2', 'MOVED 1 127.0.0.1:2'],
+])('%j is told as %j', (message, reason) => {
+  expect(rootReason(new Error(message))).toBe(reason);
+});

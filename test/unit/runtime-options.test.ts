@@ -36,7 +36,7 @@ describe('options of createRuntime', () => {
       durableWindowMs: 500,
       adapters: [echo, named('echo2')],
       postgres: { url: 'postgres://a@b/c', schema: 's', poolSize: 3, tls: { ca: 'f', verify: false }, migrate: false },
-      redis: { url: 'redis://a', prefix: 'p', tls: {} },
+      redis: { url: 'redis://a', prefix: 'p', tls: {}, sentinel: { username: 'u', password: 'p' } },
       state: { ack: 'postgres', checkpointMs: 50, unsyncedMs: 1_000 },
       placement: { group: 'g', leaseMs: 2_000 },
       stateStore: new MemoryStateStore(),

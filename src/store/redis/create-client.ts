@@ -11,8 +11,14 @@ export const CONNECT_MS_MAX = 5_000;
 const ASK_MS_MAX = 2_000;
 const RECONNECT_MS = [50, 100, 200, 500, 1_000] as const;
 
-export function createClient(address: RedisAddress, { tls }: Pick<RedisStoreOptions, 'tls'>): Redis | Cluster {
+/** @throws RuntimeError CONFIG_INVALID, STORE_UNUSABLE */
+export function createClient(
+  address: RedisAddress,
+  { tls, sentinel }: Pick<RedisStoreOptions, 'tls' | 'sentinel'>,
+): Redis | Cluster {
   const { kind, hosts, username, password, master, db } = address;
+  if (sentinel !== undefined && kind !== 'sentinel')
+    throw new RuntimeError('CONFIG_INVALID', 'redis.sentinel has a meaning only where redis.url is redis+sentinel://.');
   const secure = address.tls || tls !== undefined ? tlsOptions(tls ?? {}) : undefined;
   const common = {
     connectionName: 'tick-runtime',
@@ -42,6 +48,8 @@ export function createClient(address: RedisAddress, { tls }: Pick<RedisStoreOpti
           name: master ?? '',
           sentinelRetryStrategy: pauseBefore,
           sentinelCommandTimeout: ASK_MS_MAX,
+          ...(sentinel === undefined ? {} : { sentinelPassword: sentinel.password }),
+          ...(sentinel?.username === undefined ? {} : { sentinelUsername: sentinel.username }),
           ...(secure === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: secure }),
         }),
       );

@@ -10,8 +10,11 @@ const IN_SCRIPT = /\s*script: [0-9a-f]{40}, on @user_script:\d+\.?/;
 const NOT_CONNECTED = /^(Stream isn't writeable|Cluster isn't ready|Reached the max retries per request limit)/;
 /** How often it was sent on in vain says less than where to. */
 const REDIRECTED = /^Too many Cluster redirections\. Last error: (ReplyError: )?/;
+/** It says so too while all run, and lack a master. */
+const OF_SENTINELS = /^All sentinels are unreachable\.(?: Last error: (.*))?$/s;
+const LOGIN = /WRONGPASS|NOAUTH|invalid password|without any password/i;
 /** What differs from attempt to attempt without being another reason. */
-const ATTEMPT = /Retrying from scratch after \d+ms\. /;
+const ATTEMPT = / Retrying from scratch after \d+ms\./;
 
 /** A cluster and a sentinel wrap what went wrong with each of their hosts. */
 export function rootReason(thrown: unknown): string {
@@ -23,7 +26,17 @@ export function rootReason(thrown: unknown): string {
   if ('code' in thrown && thrown.message === '') return String(thrown.code);
   if (NOT_CONNECTED.test(thrown.message)) return 'there is no connection';
   if (thrown.message === 'timeout') return 'no answer';
-  return thrown.message.replace(REDIRECTED, '').replace(ATTEMPT, '').replace(IN_SCRIPT, '').trim();
+  const text = thrown.message.replace(REDIRECTED, '').replace(ATTEMPT, '').replace(IN_SCRIPT, '').trim();
+  const [said, why] = OF_SENTINELS.exec(text) ?? [];
+  return said === undefined ? text : sentinelReason(why);
+}
+
+/** `why`: what one of them said last. */
+function sentinelReason(why: string | undefined): string {
+  if (why === undefined) return 'the sentinels name no master that answers as one';
+  if (/No such master/i.test(why)) return 'the sentinels know no master of this name';
+  if (SAYS_NOTHING.test(why) || why === 'Command timed out') return 'no sentinel answers';
+  return LOGIN.test(why) ? `a sentinel refuses the login: ${why}` : `no sentinel answers: ${why}`;
 }
 
 /** Of two reasons for the same failure, the earlier one where the later one says nothing. */
@@ -37,8 +50,9 @@ export function openError(reason: string, where: string, keys: string): RuntimeE
   const why = reason.replace(/[\s.:]+$/, '');
   const unusable = (advice: string): RuntimeError =>
     new RuntimeError('STORE_UNUSABLE', `Redis at ${where} cannot be used: ${why}. ${advice}`);
-  if (/WRONGPASS|NOAUTH|invalid password|without any password/i.test(why))
-    return unusable('Check user and password in redis.url.');
+  if (/^a sentinel refuses the login/.test(why))
+    return unusable('Check redis.sentinel.password, and redis.sentinel.username where it has users.');
+  if (LOGIN.test(why)) return unusable('Check user and password in redis.url.');
   if (/NOPERM/.test(why)) return unusable(`Give its user the right to all commands on the keys ${keys}.`);
   if (/certificate|self[- ]signed|SSL|TLS/i.test(why)) return unusable('Check redis.tls.');
   if (/DB index is out of range/i.test(why)) return unusable('Name another database in redis.url.');
