@@ -1,6 +1,9 @@
 /** Every way in which a start cannot use its stores, with real servers: what it says, how fast, and that it lets go of everything. */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { createServer } from 'node:tls';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { RuntimeError } from '../../src/core/errors.ts';
@@ -185,6 +188,39 @@ describe('Redis', () => {
     const missing = await fails(secure.url, { ca: none });
     expect(missing).toMatchObject({ code: 'STORE_UNUSABLE' });
     expect(missing.message).toContain('redis.tls.ca: ');
+  });
+
+  test('that wants a certificate of this node says which settings have it', async () => {
+    const server = createServer({ ...CERTIFICATE, ca: OTHER.cert, requestCert: true }).listen(0, '127.0.0.1');
+    server.on('tlsClientError', () => undefined);
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { code, message } = await fails(`rediss://localhost:${port}`, { ca: pems().own });
+    expect(code).toBe('STORE_UNUSABLE');
+    expect(message).toMatch(/certificate required\. It wants a certificate of this node: set redis\.tls\.cert and/);
+  });
+
+  test('with PEM files that hold something else is refused with the file', async () => {
+    const { own } = pems();
+    const folder = folderWith({ 'own.key': CERTIFICATE.key, 'other.key': OTHER.key, 'text.pem': 'no certificate' });
+    const [key, other, text] = ['own.key', 'other.key', 'text.pem'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const [tls, reason] of [
+      [{ ca: text }, `redis.tls.ca: ${text} holds no certificate (PEM).`],
+      [{ cert: key }, `redis.tls.cert: ${key} holds no certificate (PEM).`],
+      [{ cert: own, key: own }, `redis.tls.key: ${own} holds no private key (PEM).`],
+      [{ cert: own, key: other }, 'redis.tls: the key is not that of the certificate.'],
+      [{ cert: own }, 'redis.tls: cert and key go together'],
+    ] as const) {
+      const { code, message } = await fails(secure.url, tls);
+      expect(code).toBe('STORE_UNUSABLE');
+      expect(message).toContain(reason);
+    }
+    await opens(secure.url, { ca: own, cert: own, key });
   });
 
   test('that is another kind than the URL says is refused', async () => {

@@ -38,6 +38,10 @@ test.each([
     'All sentinels are unreachable. Retrying from scratch after 50ms. Last error: ERR No such master with that name',
     'the sentinels know no master of this name',
   ],
+  [
+    '4053FE00AA7F0000:error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:../deps/openssl/ssl/record/rec_layer_s3.c:912:SSL alert number 116\n',
+    'TLS: tlsv13 alert certificate required',
+  ],
   ['Too many Cluster redirections. Last error: ReplyError: MOVED 1 127.0.0.1:2', 'MOVED 1 127.0.0.1:2'],
 ])('%j is told as %j', (message, reason) => {
   expect(rootReason(new Error(message))).toBe(reason);

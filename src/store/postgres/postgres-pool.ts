@@ -2,11 +2,11 @@
  * Connections to Postgres. Every statement has a limit on this side too: a peer that has gone silent is found by it, its
  * connection is thrown away, and whether the statement was carried out is unknown.
  */
-import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { RuntimeError } from '../../core/errors.ts';
-import type { PostgresStoreOptions, TlsOptions } from '../../runtime.ts';
-import { openError, operationError, reasonOf } from './postgres-error.ts';
+import type { PostgresStoreOptions } from '../../runtime.ts';
+import { readTls } from '../tls-files.ts';
+import { openError, operationError } from './postgres-error.ts';
 
 export const SCHEMA_DEFAULT = 'tick_runtime';
 const POOL_DEFAULT = 8;
@@ -44,7 +44,7 @@ export class PostgresPool {
       keepAliveInitialDelayMillis: 10_000,
       application_name: 'tick-runtime',
       Client: LetGoClient,
-      ...(options.tls === undefined ? {} : { ssl: tlsOf(options.tls) }),
+      ...(options.tls === undefined ? {} : { ssl: readTls(options.tls, 'postgres.tls') }),
     });
     // An idle connection that breaks would end the process otherwise.
     this.#pool.on('error', (error) => log('warn', `a connection to Postgres broke: ${error.message}`));
@@ -201,22 +201,4 @@ function withoutTls(text: string): string {
   for (const name of ['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'uselibpqcompat'])
     url.searchParams.delete(name);
   return url.href;
-}
-
-/** @throws RuntimeError STORE_UNUSABLE */
-function tlsOf({ ca, cert, key, verify = true }: TlsOptions): pg.ConnectionConfig['ssl'] {
-  return {
-    rejectUnauthorized: verify,
-    ...(ca === undefined ? {} : { ca: pemOf(ca, 'postgres.tls.ca') }),
-    ...(cert === undefined ? {} : { cert: pemOf(cert, 'postgres.tls.cert') }),
-    ...(key === undefined ? {} : { key: pemOf(key, 'postgres.tls.key') }),
-  };
-}
-
-function pemOf(file: string, setting: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (thrown) {
-    throw new RuntimeError('STORE_UNUSABLE', `${setting}: ${file} cannot be read (${reasonOf(thrown)}).`);
-  }
 }

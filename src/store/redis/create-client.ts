@@ -1,9 +1,8 @@
 /** The client for each way to deploy Redis, with what all of them have in common: nothing waits for a connection, nothing is sent twice. */
-import { readFileSync } from 'node:fs';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { RuntimeError } from '../../core/errors.ts';
-import type { RedisStoreOptions, TlsOptions } from '../../runtime.ts';
-import { rootReason } from './redis-error.ts';
+import type { RedisStoreOptions } from '../../runtime.ts';
+import { readTls } from '../tls-files.ts';
 import type { RedisAddress } from './redis-url.ts';
 
 export const CONNECT_MS_MAX = 5_000;
@@ -19,7 +18,7 @@ export function createClient(
   const { kind, hosts, username, password, master, db } = address;
   if (sentinel !== undefined && kind !== 'sentinel')
     throw new RuntimeError('CONFIG_INVALID', 'redis.sentinel has a meaning only where redis.url is redis+sentinel://.');
-  const secure = address.tls || tls !== undefined ? tlsOptions(tls ?? {}) : undefined;
+  const secure = address.tls || tls !== undefined ? readTls(tls ?? {}, 'redis.tls') : undefined;
   const common = {
     connectionName: 'tick-runtime',
     protocol: 2,
@@ -111,21 +110,3 @@ function limitHandshake(client: Redis): Redis {
 }
 
 const pauseBefore = (attempt: number): number => RECONNECT_MS[Math.min(attempt, RECONNECT_MS.length) - 1] ?? 1_000;
-
-/** @throws RuntimeError STORE_UNUSABLE */
-function tlsOptions({ ca, cert, key, verify = true }: TlsOptions): NonNullable<RedisOptions['tls']> {
-  return {
-    rejectUnauthorized: verify,
-    ...(ca === undefined ? {} : { ca: pemOf(ca, 'redis.tls.ca') }),
-    ...(cert === undefined ? {} : { cert: pemOf(cert, 'redis.tls.cert') }),
-    ...(key === undefined ? {} : { key: pemOf(key, 'redis.tls.key') }),
-  };
-}
-
-function pemOf(file: string, setting: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (thrown) {
-    throw new RuntimeError('STORE_UNUSABLE', `${setting}: ${file} cannot be read (${rootReason(thrown)}).`);
-  }
-}

@@ -13,6 +13,8 @@ const REDIRECTED = /^Too many Cluster redirections\. Last error: (ReplyError: )?
 /** It says so too while all run, and lack a master. */
 const OF_SENTINELS = /^All sentinels are unreachable\.(?: Last error: (.*))?$/s;
 const LOGIN = /WRONGPASS|NOAUTH|invalid password|without any password/i;
+/** What its library tells of where in itself it found something wrong. */
+const OF_OPENSSL = /^[0-9A-F]+:error:[0-9A-F]{8}:[^:]*:[^:]*:([^:]+):.*$/s;
 /** What differs from attempt to attempt without being another reason. */
 const ATTEMPT = / Retrying from scratch after \d+ms\./;
 
@@ -26,7 +28,12 @@ export function rootReason(thrown: unknown): string {
   if ('code' in thrown && thrown.message === '') return String(thrown.code);
   if (NOT_CONNECTED.test(thrown.message)) return 'there is no connection';
   if (thrown.message === 'timeout') return 'no answer';
-  const text = thrown.message.replace(REDIRECTED, '').replace(ATTEMPT, '').replace(IN_SCRIPT, '').trim();
+  const text = thrown.message
+    .replace(REDIRECTED, '')
+    .replace(ATTEMPT, '')
+    .replace(IN_SCRIPT, '')
+    .replace(OF_OPENSSL, 'TLS: $1')
+    .trim();
   const [said, why] = OF_SENTINELS.exec(text) ?? [];
   return said === undefined ? text : sentinelReason(why);
 }
@@ -54,6 +61,8 @@ export function openError(reason: string, where: string, keys: string): RuntimeE
     return unusable('Check redis.sentinel.password, and redis.sentinel.username where it has users.');
   if (LOGIN.test(why)) return unusable('Check user and password in redis.url.');
   if (/NOPERM/.test(why)) return unusable(`Give its user the right to all commands on the keys ${keys}.`);
+  if (/alert certificate required/.test(why))
+    return unusable('It wants a certificate of this node: set redis.tls.cert and redis.tls.key.');
   if (/certificate|self[- ]signed|SSL|TLS/i.test(why)) return unusable('Check redis.tls.');
   if (/DB index is out of range/i.test(why)) return unusable('Name another database in redis.url.');
   if (/cluster support disabled/i.test(why)) return unusable('It is no cluster; write redis:// for one server.');
