@@ -319,6 +319,22 @@ describe('Postgres', () => {
     expect(missing.message).toContain('postgres.tls.ca: ');
   });
 
+  test('is used as its URL says of TLS, and nothing is printed', async () => {
+    const warned: string[] = [];
+    const note = (warning: Error): void => void warned.push(warning.message);
+    process.on('warning', note);
+    onTestFinished(() => void process.off('warning', note));
+    const { own, other } = pems();
+    for (const mode of ['prefer', 'require', 'verify-ca', 'verify-full']) {
+      await openPostgres(`${server.url}?sslmode=${mode}&sslrootcert=${own}`, undefined, () => undefined);
+      const { message } = await fails(`${server.url}?sslrootcert=${other}&sslmode=${mode}`);
+      expect(message).toMatch(/self-signed certificate/);
+    }
+    for (const rest of ['sslmode=no-verify', 'sslmode=disable', 'uselibpqcompat=true&sslmode=require'])
+      await openPostgres(`${server.url}?${rest}`, undefined, () => undefined);
+    expect(warned).toEqual([]);
+  });
+
   test('that is read-only, or speaks no TLS, is refused', async () => {
     const replica = await startPostgres({ inMemory: true, settings: { default_transaction_read_only: 'on' } });
     onTestFinished(() => replica.close());

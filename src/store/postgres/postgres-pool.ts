@@ -36,7 +36,7 @@ export class PostgresPool {
     this.size = options.poolSize ?? POOL_DEFAULT;
     this.where = placeOf(options.url);
     this.#pool = new pg.Pool({
-      connectionString: options.tls === undefined ? options.url : withoutTls(options.url),
+      connectionString: options.tls === undefined ? withoutAliases(options.url) : withoutTls(options.url),
       max: this.size,
       connectionTimeoutMillis: Math.min(CONNECT_MS_MAX, statementMs),
       idleTimeoutMillis: 30_000,
@@ -201,4 +201,13 @@ function withoutTls(text: string): string {
   for (const name of ['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'uselibpqcompat'])
     url.searchParams.delete(name);
   return url.href;
+}
+
+/**
+ * Three of its modes are another name of `verify-full` for this client, and each use of them prints a warning on several lines. With
+ * `uselibpqcompat` they have their own meaning.
+ */
+function withoutAliases(url: string): string {
+  if (/[?&]uselibpqcompat=true(&|$)/.test(url)) return url;
+  return url.replaceAll(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/g, '$1verify-full');
 }
