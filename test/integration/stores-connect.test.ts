@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { RuntimeError } from '../../src/core/errors.ts';
 import type { TlsOptions } from '../../src/runtime.ts';
 import { openPool } from '../../src/store/open-stores.ts';
 import { checkRedis } from '../../src/store/redis/redis-checks.ts';
@@ -14,9 +13,7 @@ import { RedisClient } from '../../src/store/redis/redis-client.ts';
 import { runCli } from '../support/cli.ts';
 import { folderWith } from '../support/folder.ts';
 import { freePort } from '../support/free-port.ts';
-import { poll } from '../support/poll.ts';
 import { startProxy } from '../support/proxy.ts';
-import { createCertificate } from '../support/self-signed.ts';
 import {
   type PostgresServer,
   type RedisServer,
@@ -24,50 +21,17 @@ import {
   startPostgres,
   startRedis,
 } from '../support/servers.ts';
-
-const PASSWORD = 's3cret/@:%ü';
-const WRONG = 'hunter2';
-const LIMIT_MS = 6_000;
-
-const CERTIFICATE = createCertificate('localhost');
-const OTHER = createCertificate('localhost');
-
-const handles = (): number => process.getActiveResourcesInfo().filter((name) => /TCP|TLS|Timeout/.test(name)).length;
-
-interface Failure {
-  readonly code: string;
-  readonly message: string;
-  /** Everything that was logged on the way. */
-  readonly logged: readonly string[];
-}
-
-type Log = (level: string, message: string) => void;
-
-/**
- * What is opened here must fail: soon, in one line, without a password, and with nothing left open; `over` ends what the
- * test itself holds.
- */
-async function failureOf(
-  opening: (log: Log) => Promise<unknown>,
-  over: () => Promise<void> = async () => undefined,
-): Promise<Failure> {
-  const logged: string[] = [];
-  const before = handles();
-  const from = performance.now();
-  const thrown: unknown = await opening((level, message) => logged.push(`${level}: ${message}`)).catch(
-    (error: unknown) => error,
-  );
-  if (!(thrown instanceof RuntimeError)) throw new Error(`no RuntimeError but ${String(thrown)}`, { cause: thrown });
-  const { code, message } = thrown;
-  expect(performance.now() - from, message).toBeLessThan(LIMIT_MS);
-  for (const text of [message, ...logged])
-    expect(text).not.toMatch(new RegExp(`${WRONG}|s3cret|${encodeURIComponent(PASSWORD)}`));
-  expect(message).toMatch(/^[^\n]{20,400}$/);
-  expect(message).not.toMatch(/\.\.|: \./);
-  await over();
-  await poll('every handle is closed', () => handles() <= before || undefined);
-  return { code, message, logged };
-}
+import {
+  CERTIFICATE,
+  type Failure,
+  failureOf,
+  type Log,
+  OTHER,
+  PASSWORD,
+  pems,
+  WRONG,
+  withUser,
+} from '../support/store-failure.ts';
 
 async function openRedis(url: string, tls: TlsOptions | undefined, log: Log): Promise<readonly string[]> {
   const client = await RedisClient.open({ url, prefix: 'test', ...(tls === undefined ? {} : { tls }) }, log);
@@ -78,13 +42,6 @@ async function openPostgres(url: string, tls: TlsOptions | undefined, log: Log):
   const pool = await openPool({ url, ...(tls === undefined ? {} : { tls }) }, log);
   await pool.close();
 }
-
-function pems(): { readonly own: string; readonly other: string; readonly none: string } {
-  const folder = folderWith({ 'own.pem': CERTIFICATE.cert, 'other.pem': OTHER.cert });
-  return { own: join(folder, 'own.pem'), other: join(folder, 'other.pem'), none: join(folder, 'none.pem') };
-}
-
-const withUser = (url: string, user: string): string => url.replace(/\/\/.*@|\/\//, `//${user}`);
 
 describe('Redis', () => {
   let guarded: RedisServer;
