@@ -119,7 +119,7 @@ describe('Redis', () => {
 
   test('that is emptied: every worker is written again from its sandbox, and told once', async () => {
     // Postgres has nothing of what comes now.
-    const world = await startWorld({ checkpointMs: 600_000 });
+    const world = await startWorld({ checkpointMs: 60_000 });
     const { engine } = world;
     await bothTick(engine, 5);
     const own = new Redis(redis.url);

@@ -65,7 +65,7 @@ describe('the track of a worker', () => {
       { key: 'x', json: null },
       { key: 'y', json: '2' },
     ]);
-    a.landed(step, 20);
+    a.landed(step);
     expect([a.behindSince, a.characters, a.synced]).toEqual([null, 0, 2n]);
   });
 
@@ -77,8 +77,8 @@ describe('the track of a worker', () => {
     a.note(plainCommit('a', 1n, [{ key: 'x', json: '22' }]), 8);
     expect(a.take()).toBe(step);
     expect(a.characters).toBe(5);
-    a.landed(step, 30);
-    expect([a.behindSince, a.characters]).toEqual([30, 3]);
+    a.landed(step);
+    expect([a.behindSince, a.characters]).toEqual([8, 3]);
     expect(a.take()).toMatchObject({ base: 1n, revision: 2n, changes: [{ key: 'x', json: '22' }] });
   });
 });
@@ -194,6 +194,29 @@ describe('checkpoints', () => {
     await clock.advanceAsync(1_000);
     expect(checkpoints.lag()).toBeNull();
     expect(said.slice(1)).toEqual([expect.stringContaining('Postgres answers again after 2')]);
+  });
+
+  test('of a worker that is dropped, the last one that waits for Postgres, end what was known of an outage', async () => {
+    const { clock, steps, said, checkpoints, track, commit, postgres } = stage();
+    postgres(() => Promise.reject(AWAY));
+    const a = track('a');
+    commit(a);
+    await clock.advanceAsync(10_000);
+    expect(checkpoints.awayMs).toBeGreaterThan(0);
+    checkpoints.drop(a);
+    expect([checkpoints.awayMs, checkpoints.lag()]).toEqual([0, null]);
+    expect(said.at(-1)).toMatch(/^info: nothing waits for Postgres any more, which took no checkpoint for 5 s$/);
+    // One that fails after its worker was dropped says nothing of the others.
+    const answer = Promise.withResolvers<CommitResult>();
+    postgres(() => answer.promise);
+    const b = track('b');
+    commit(b);
+    await clock.advanceAsync(6_000);
+    checkpoints.drop(b);
+    answer.reject(AWAY);
+    await clock.advanceAsync(10_000);
+    expect([checkpoints.awayMs, checkpoints.lag(), workersOf(steps).at(-1)]).toEqual([0, null, 'b']);
+    expect(said.at(-1)).toContain('nothing waits');
   });
 
   test('that come one after the other while many wait are not a silence', async () => {

@@ -65,6 +65,18 @@ export class CheckpointTrouble {
     const seconds = secondsOf(this.#o.clock.monoMs() - this.#since);
     const text = `Postgres answers again after ${seconds} s; it lacked changes of up to ${textOf(this.#most)}, for up to ${secondsOf(this.#most.sinceMs)} s; checkpoints go on`;
     this.#o.log('info', text, { seconds, ...this.#most });
+    this.#end();
+  }
+
+  /** The last of what was behind was removed, or is another owner's. */
+  dropped(): void {
+    if (this.#reason === null) return;
+    const seconds = secondsOf(this.#o.clock.monoMs() - this.#since);
+    this.#o.log('info', `nothing waits for Postgres any more, which took no checkpoint for ${seconds} s`, { seconds });
+    this.#end();
+  }
+
+  #end(): void {
     this.#reason = null;
     this.#failed = false;
     this.#most = { sinceMs: 0, workers: 0, characters: 0 };

@@ -29,7 +29,7 @@ const RETRY_MS = [250, 500, 1_000, 2_000, 5_000] as const;
 
 export class Checkpointer {
   readonly #o: CheckpointerOptions;
-  /** Longest behind first. */
+  /** Those that wait for the longest time since their last attempt first. */
   readonly #behind = new Map<string, SyncTrack>();
   readonly #underWay = new Map<SyncTrack, Promise<CommitResult>>();
   /** Of what is behind, as of the last look. */
@@ -56,6 +56,10 @@ export class Checkpointer {
   /** It is no longer ours to write, or another track has taken its place. */
   drop(track: SyncTrack): void {
     if (this.#behind.get(track.worker) === track) this.#behind.delete(track.worker);
+    // Nothing is lacking, and nobody is left who would find out whether Postgres answers.
+    if (this.#behind.size > 0) return;
+    this.#trouble.dropped();
+    this.#reset();
   }
 
   /** Ms since Postgres answered to anything at all, while it does not; 0 while it does. */
@@ -88,8 +92,9 @@ export class Checkpointer {
     return { sinceMs: this.behindMs, workers: this.#behind.size, characters: this.#characters };
   }
 
+  /** Of what somebody waits for. */
   get #silentMs(): number {
-    return this.#silentSince === null ? 0 : this.#o.clock.monoMs() - this.#silentSince;
+    return this.#silentSince === null || this.#behind.size === 0 ? 0 : this.#o.clock.monoMs() - this.#silentSince;
   }
 
   /** Resolves when Postgres has at least what Redis had acknowledged at the call. @throws RuntimeError STORE_UNAVAILABLE */
@@ -154,7 +159,7 @@ export class Checkpointer {
       this.#onRefused(track, result);
       return result;
     }
-    track.landed(step, this.#o.clock.monoMs());
+    track.landed(step);
     if (this.#behind.get(track.worker) === track) {
       this.#behind.delete(track.worker);
       if (track.behindSince !== null) this.#behind.set(track.worker, track);
@@ -177,12 +182,17 @@ export class Checkpointer {
 
   #onAnswer(): void {
     this.#trouble.answered(this.#behindNow());
+    this.#reset();
+  }
+
+  #reset(): void {
     this.#failures = 0;
     this.#awaySince = null;
     this.#retryAt = 0;
   }
 
   #onFailure(thrown: unknown): void {
+    if (this.#behind.size === 0) return;
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     this.#trouble.failed(reason, this.#silentMs);
     this.#awaySince ??= this.#o.clock.monoMs();
@@ -207,7 +217,7 @@ export class Checkpointer {
     this.#trouble.look(this.#behindNow());
     if (now < this.#retryAt) return;
     for (const track of this.#behind.values()) {
-      if (!this.full && now - (track.behindSince ?? now) < this.#o.checkpointMs) break;
+      if (!this.full && now - (track.behindSince ?? now) < this.#o.checkpointMs) continue;
       if (this.#underWay.has(track)) continue;
       this.#start(track).catch(() => undefined);
       if (this.#trouble.reason !== null) return;

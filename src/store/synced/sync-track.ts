@@ -21,6 +21,8 @@ export class SyncTrack {
   #characters = 0;
   /** Sent, and not known to be stored: it is sent again as it is, or nobody could tell whether it was. */
   #step: Advance | null = null;
+  /** Monotonic: since when something is there that is not in it. */
+  #nextSince: number | null = null;
 
   constructor(worker: string, epoch: bigint, both: Version) {
     this.worker = worker;
@@ -46,6 +48,7 @@ export class SyncTrack {
     this.#latest = { revision, commitId, head, checksum };
     for (const { key, json } of changes) this.#put(key, json);
     this.behindSince ??= nowMs;
+    if (this.#step !== null) this.#nextSince ??= nowMs;
   }
 
   /** What Postgres lacks, as one step, or the one before whose outcome is unknown. {@link landed} follows when it is there. */
@@ -60,11 +63,12 @@ export class SyncTrack {
     return this.#step;
   }
 
-  landed(step: Advance, nowMs: number): void {
+  landed(step: Advance): void {
     this.synced = step.revision;
     for (const { key, json } of step.changes) this.#characters -= sizeOf(key, json);
     this.#step = null;
-    this.behindSince = this.#latest.revision > step.revision ? nowMs : null;
+    this.behindSince = this.#nextSince;
+    this.#nextSince = null;
   }
 
   #put(key: string, json: string | null): void {
