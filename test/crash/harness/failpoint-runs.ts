@@ -31,7 +31,8 @@ export async function runFailpoints(
   const world = await World.open(options);
   const rounds: Round[] = [];
   const points = Object.entries(FAILPOINTS).filter(
-    ([name, { setups }]) => setups.includes(options.setup) && (only.length === 0 || only.includes(name)),
+    ([name, { setups, ack = options.ack }]) =>
+      setups.includes(options.setup) && ack === options.ack && (only.length === 0 || only.includes(name)),
   );
   const slowest = new Map<string, { times: number; ms: number }>();
   try {

@@ -13,7 +13,7 @@ import { PostgresPool } from '../../../src/store/postgres/postgres-pool.ts';
 import { PostgresStateStore } from '../../../src/store/postgres/postgres-state-store.ts';
 import { RedisStateStore } from '../../../src/store/redis/redis-state-store.ts';
 import { around } from './around.ts';
-import type { Setup } from './options.ts';
+import type { Ack, Setup } from './options.ts';
 
 export type FailMode = 'kill' | 'error' | 'delay' | 'freeze';
 
@@ -27,6 +27,8 @@ export type Occasion = 'runs' | 'flush' | 'stop' | 'start' | 'start-killed' | 's
 export interface Failpoint {
   readonly occasion: Occasion;
   readonly setups: readonly Setup[];
+  /** It is reached with this one only: with the other, Postgres is never behind Redis. */
+  readonly ack?: Ack;
 }
 
 const ALL: readonly Setup[] = ['embedded', 'postgres', 'redis+postgres'];
@@ -39,8 +41,8 @@ export const FAILPOINTS: Readonly<Record<string, Failpoint>> = {
   'claim:after-redis': { occasion: 'start', setups: BOTH },
   'repair:before-redis': { occasion: 'start-flushed', setups: BOTH },
   'repair:after-redis': { occasion: 'start-flushed', setups: BOTH },
-  'repair:before-postgres': { occasion: 'start-killed', setups: BOTH },
-  'repair:after-postgres': { occasion: 'start-killed', setups: BOTH },
+  'repair:before-postgres': { occasion: 'start-killed', setups: BOTH, ack: 'redis' },
+  'repair:after-postgres': { occasion: 'start-killed', setups: BOTH, ack: 'redis' },
   'commit:before-redis': { occasion: 'runs', setups: BOTH },
   'commit:after-redis': { occasion: 'runs', setups: BOTH },
   'commit:before-acknowledgement': { occasion: 'runs', setups: ALL },
