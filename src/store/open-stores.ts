@@ -9,7 +9,7 @@ import type { PostgresStoreOptions, RedisStoreOptions, RuntimeOptions } from '..
 import type { RecordStore, StateStore } from './contracts.ts';
 import { type EmbeddedOptions, openEmbeddedRecords, openEmbeddedStores } from './embedded/open.ts';
 import { LeasedStateStore } from './leased-state-store.ts';
-import type { LeaseState, NodeInfo, Placement } from './placement.ts';
+import type { LeaseState, NodeInfo, Placement, RedisPlace } from './placement.ts';
 import { PostgresLease } from './postgres/lease.ts';
 import { migrate, pendingMigrations } from './postgres/migrations.ts';
 import { PostgresPool } from './postgres/postgres-pool.ts';
@@ -88,7 +88,8 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
     const { client, hot } = redis === undefined ? NO_REDIS : await openRedis(redis, group, pool, log);
     if (client !== null) cleanup.push('the connection to Redis', () => client.close());
 
-    const lease = openLease(options);
+    const place = client === null ? null : { prefix: redis?.prefix ?? PREFIX, where: client.where };
+    const lease = openLease(options, place);
     cleanup.push('the connection of the lease', () => lease.pool.close());
     await lease.placement.acquire(options.signal, options.onStandby);
     cleanup.push('the lease', () => lease.placement.release());
@@ -167,7 +168,10 @@ async function openRedis(
   }
 }
 
-function openLease({ postgres, placement, clock, node, log }: StoresOptions): {
+function openLease(
+  { postgres, placement, clock, node, log }: StoresOptions,
+  redis: RedisPlace | null,
+): {
   readonly pool: PostgresPool;
   readonly placement: PostgresLease;
 } {
@@ -176,7 +180,7 @@ function openLease({ postgres, placement, clock, node, log }: StoresOptions): {
   const statementMs = Math.min(LEASE_STATEMENT_MS_MAX, ttlMs / 4);
   const pool = new PostgresPool({ ...postgres, poolSize: 1 }, log, statementMs);
   const group = placement?.group ?? GROUP;
-  return { pool, placement: new PostgresLease({ pool, clock, group, self: node, ttlMs, log }) };
+  return { pool, placement: new PostgresLease({ pool, clock, group, self: node, redis, ttlMs, log }) };
 }
 
 /**

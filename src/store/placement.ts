@@ -8,6 +8,14 @@ export interface NodeInfo {
   readonly pid: number;
 }
 
+/** Where a node keeps running state in front of Postgres. */
+export interface RedisPlace {
+  /** Of every key, before the node group. */
+  readonly prefix: string;
+  /** Without user and password. One server may have several names. */
+  readonly where: string;
+}
+
 /**
  * - `held`: this node owns its group, and nobody else can.
  * - `cut-off`: the lease has run out because Postgres cannot be reached. Another node may own the group by now; what Redis
@@ -23,7 +31,7 @@ export interface Placement {
   readonly leftMs: number;
   /**
    * Waits until this node owns its group; `onWait` is told who does meanwhile, once per owner. Rejects with STOPPED when the
-   * signal comes first.
+   * signal comes first, and with STORE_UNUSABLE where the owner keeps running state elsewhere than this node would.
    */
   acquire(signal: AbortSignal, onWait: (owner: NodeInfo | null) => void): Promise<void>;
   /** Called at every change of {@link Placement.state}. */

@@ -118,7 +118,7 @@ test('the lease of a group is never granted twice under the same epoch', async (
   const group = randomUUID();
   const lease = (): PostgresLease => {
     const self = { node: randomUUID(), host: 'test', pid: process.pid };
-    return new PostgresLease({ pool, clock: systemClock, group, self, ttlMs: 60_000, log: silent });
+    return new PostgresLease({ pool, clock: systemClock, group, self, redis: null, ttlMs: 60_000, log: silent });
   };
   const [owner, next] = [lease(), lease()];
   await owner.acquire(new AbortController().signal, silent);

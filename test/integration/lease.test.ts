@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { getEventListeners } from 'node:events';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
-import type { LeaseState, NodeInfo } from '../../src/store/placement.ts';
+import type { LeaseState, NodeInfo, RedisPlace } from '../../src/store/placement.ts';
 import { PostgresLease } from '../../src/store/postgres/lease.ts';
 import { migrate } from '../../src/store/postgres/migrations.ts';
 import { PostgresPool } from '../../src/store/postgres/postgres-pool.ts';
@@ -44,11 +44,13 @@ interface LeaseSettings {
   readonly clock?: FakeClock;
   readonly pool?: PostgresPool;
   readonly said?: string[];
+  readonly redis?: RedisPlace | null;
 }
 
-function leaseOf({ node, group, ttlMs = 60_000, clock, pool = poolOf(node), said = [] }: LeaseSettings): PostgresLease {
+function leaseOf(settings: LeaseSettings): PostgresLease {
+  const { node, group, ttlMs = 60_000, clock, pool = poolOf(node), said = [], redis = null } = settings;
   const log = (level: string, message: string): number => said.push(`${level}: ${message}`);
-  return new PostgresLease({ pool, clock: clock ?? systemClock, group, self: info(), ttlMs, log });
+  return new PostgresLease({ pool, clock: clock ?? systemClock, group, self: info(), redis, ttlMs, log });
 }
 
 test(`${NODES} nodes ask at once, ${ROUNDS} times: one owns the group each time, and all others are told who`, async () => {
@@ -150,4 +152,89 @@ test('an owner that stood still is unsure until it renewed, and lost when anothe
   await owner.release();
   expect(other.state).toBe('held');
   await other.release();
+});
+
+const A = { prefix: 'a', where: 'redis://one:6379' };
+const B = { prefix: 'b', where: 'redis://one:6379' };
+const settings = [
+  ['another prefix', A, B],
+  ['no Redis, where the owner has one', A, null],
+  ['Redis, where the owner has none', null, B],
+] as const;
+
+for (const [what, theirs, ours] of settings)
+  test(`a node with ${what} neither stands by nor takes over, until the lease was given back`, async () => {
+    const group = `setting-${randomUUID()}`;
+    const owner = leaseOf({ node: 0, group, redis: theirs });
+    await owner.acquire(never, () => undefined);
+    const told: unknown[] = [];
+    const next = leaseOf({ node: 1, group, redis: ours });
+    const refused = { code: 'STORE_UNUSABLE', message: expect.stringMatching(`process ${process.pid} on test`) };
+    await expect(next.acquire(never, (who) => told.push(who))).rejects.toMatchObject(refused);
+    // As after a kill -9.
+    await poolOf(2).query('expire', `UPDATE tick_runtime.leases SET expires_at = now() WHERE node_group = $1`, [group]);
+    await expect(next.acquire(never, (who) => told.push(who))).rejects.toMatchObject(refused);
+    expect([told, next.state, owner.state]).toEqual([[], 'lost', 'held']);
+    await owner.release();
+    await next.acquire(never, (who) => told.push(who));
+    expect([told, next.state]).toEqual([[], 'held']);
+    await next.release();
+  });
+
+test('a node that stands by ends when one with another prefix becomes the owner', async () => {
+  const group = 'setting-later';
+  const owner = leaseOf({ node: 0, group, redis: A });
+  await owner.acquire(never, () => undefined);
+  const told: unknown[] = [];
+  const waiting = leaseOf({ node: 1, group, redis: A, ttlMs: 600 });
+  const taken = expect(waiting.acquire(never, (who) => told.push(who))).rejects.toMatchObject({
+    code: 'STORE_UNUSABLE',
+  });
+  await poll('it is told to wait', () => told.length > 0 || undefined);
+  expect(told).toEqual([{ node: expect.any(String), host: 'test', pid: process.pid }]);
+  await poolOf(2).query(
+    'other',
+    `UPDATE tick_runtime.leases SET about = jsonb_set(about, '{redis,prefix}', '"b"') WHERE node_group = $1`,
+    [group],
+  );
+  await taken;
+  await owner.release();
+});
+
+test('the same prefix at another address is a warning, standing by and taking over', async () => {
+  const group = 'setting-where';
+  const owner = leaseOf({ node: 0, group, redis: A });
+  await owner.acquire(never, () => undefined);
+  const said: string[] = [];
+  const told: unknown[] = [];
+  const redis = { ...A, where: 'redis://two:6379' };
+  const next = leaseOf({ node: 1, group, redis, ttlMs: 600, said });
+  const taken = next.acquire(never, (who) => told.push(who));
+  await poll('it is told to wait', () => told.length > 0 || undefined);
+  await poolOf(2).query('expire', `UPDATE tick_runtime.leases SET expires_at = now() WHERE node_group = $1`, [group]);
+  await taken;
+  const warning = expect.stringMatching(
+    /^warn: process \d+ on test has its Redis at redis:\/\/one:6379, this node at /,
+  );
+  expect(said).toEqual([warning]);
+  await poolOf(2).query('expire', `UPDATE tick_runtime.leases SET expires_at = now() WHERE node_group = $1`, [group]);
+  const last = leaseOf({ node: 2, group, redis: A, said });
+  await last.acquire(never, () => undefined);
+  expect(said).toHaveLength(2);
+  await last.release();
+});
+
+test('a row of an earlier release, which tells nothing of Redis, may be taken with any setting', async () => {
+  const group = 'setting-none';
+  const owner = leaseOf({ node: 0, group, redis: A });
+  await owner.acquire(never, () => undefined);
+  await poolOf(2).query(
+    'older',
+    `UPDATE tick_runtime.leases SET about = about - 'redis', expires_at = now() WHERE node_group = $1`,
+    [group],
+  );
+  const next = leaseOf({ node: 1, group, redis: B });
+  await next.acquire(never, () => undefined);
+  expect(next.state).toBe('held');
+  await next.release();
 });

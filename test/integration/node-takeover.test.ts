@@ -158,6 +158,42 @@ describe('a second node of the group', () => {
     expect(follows(second.counted)).toBe(true);
   });
 
+  test('is refused with another prefix, and without Redis, until the setting was changed in order', {
+    timeout: 60_000,
+  }, async () => {
+    const group = newGroup();
+    const changed = { ...group, prefix: `${group.prefix}-new` };
+    const first = startProcess(group);
+    await poll('it counts', () => countedBy(first).length > 5 || undefined, { limitMs: 20_000 });
+    const said = `Node group default belongs to process ${first.process.pid} on `;
+    const second = startProcess(changed);
+    expect(await second.ended, second.lines.join('\n')).toBe(4);
+    expect(second.lines.filter((line) => line.includes(said))).toHaveLength(1);
+    expect(second.lines.join('\n')).toContain(
+      `which has redis.prefix ${group.prefix} at ${redis.url}; this node has redis.prefix ${changed.prefix} at `,
+    );
+    first.process.kill('SIGKILL');
+    await first.ended;
+    const withoutRedis = createRuntime({
+      dataDir: folderWith(),
+      postgres: { url: database.url, schema: group.schema },
+      placement: { leaseMs: LEASE_MS },
+    });
+    onTestFinished(() => withoutRedis.stop());
+    await expect(withoutRedis.start()).rejects.toMatchObject({ code: 'STORE_UNUSABLE' });
+    // Its lease has run out.
+    await new Promise((resolve) => setTimeout(resolve, LEASE_MS));
+    await expect(startNode(changed).started).rejects.toMatchObject({ code: 'STORE_UNUSABLE' });
+    const again = startNode(group);
+    await poll('it goes on', () => again.counted.length > 5 || undefined, { limitMs: 20_000 });
+    await again.runtime.stop({ graceMs: 2_000 });
+    const last = startNode(changed);
+    await poll('it goes on with the new prefix', () => last.counted.length > 5 || undefined, { limitMs: 20_000 });
+    expect(last.placements).toEqual(['held']);
+    expect(again.counted[0]).toBeGreaterThan(countedBy(first).at(-1) ?? 0);
+    expect(follows([...again.counted, ...last.counted])).toBe(true);
+  });
+
   for (const emptied of [false, true])
     test(`takes over from one that was frozen, which can change nothing when it wakes${emptied ? ', also of an emptied Redis' : ''}`, {
       timeout: 60_000,

@@ -2,10 +2,13 @@
  * One lease per node group, a row in Postgres. Its time is that of the database; the holder counts on its own monotonic clock from
  * before it asked, so it always knows of its end first. It only says who may claim workers: what protects their state is
  * the epoch of each. A node that stood still finds its deadline passed, and does nothing until the lease was renewed.
+ *
+ * What an owner has acknowledged may be in its Redis only, and the fence that stops an owner which is cut off is there too. So a lease that
+ * was not given back goes to nodes with the same prefix only.
  */
 import type { Clock } from '../../core/clock.ts';
 import { RuntimeError } from '../../core/errors.ts';
-import type { LeaseState, NodeInfo, Placement } from '../placement.ts';
+import type { LeaseState, NodeInfo, Placement, RedisPlace } from '../placement.ts';
 import { nextEpoch } from './next-epoch.ts';
 import { reasonOf } from './postgres-error.ts';
 import type { PostgresPool } from './postgres-pool.ts';
@@ -23,6 +26,7 @@ export interface LeaseOptions {
   readonly clock: Clock;
   readonly group: string;
   readonly self: NodeInfo;
+  readonly redis: RedisPlace | null;
   readonly ttlMs: number;
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
 }
@@ -32,6 +36,19 @@ const RENEWALS_PER_TTL = 3;
 const BEAT_MS_MAX = 1_000;
 /** Beats that a node which is well may miss before what it knew of Postgres is old. */
 const BEATS_MISSED_MAX = 5;
+
+/** What a row tells of its owner: `redis` is missing from that of an earlier release. */
+type About = NodeInfo & { readonly redis?: RedisPlace | null };
+
+interface OwnerRow {
+  readonly about: About;
+  /** It is held, or ran out without having been given back, and its owner has another prefix. */
+  readonly differs: boolean;
+}
+
+/** Whether the owner in row `l` keeps running state under the prefix that `parameter` has, NULL without Redis. */
+const samePrefix = (parameter: string): string =>
+  `(NOT l.about ? 'redis' OR l.about #>> '{redis,prefix}' IS NOT DISTINCT FROM ${parameter}::text)`;
 
 export class PostgresLease implements Placement, LeaseGuard {
   readonly #o: LeaseOptions;
@@ -45,6 +62,8 @@ export class PostgresLease implements Placement, LeaseGuard {
   #renewing: Promise<void> | null = null;
   #unreachable: string | null = null;
   #lost = false;
+  /** Node whose address of Redis was compared last. */
+  #compared: string | null = null;
   #told: LeaseState = 'lost';
   #listener: (state: LeaseState, reason: string) => void = () => undefined;
   #cancel: () => void = () => undefined;
@@ -80,17 +99,22 @@ export class PostgresLease implements Placement, LeaseGuard {
     let told: string | undefined;
     for (;;) {
       if (signal.aborted) throw new RuntimeError('STOPPED', 'The start was ended while another node owns the group.');
+      let owner: OwnerRow | null = null;
       try {
-        const owner = await this.#take();
+        owner = await this.#take();
         this.#unreachable = null;
-        if (this.#deadline > 0) break;
-        if (told !== (owner?.node ?? '')) onWait(owner);
-        told = owner?.node ?? '';
       } catch (thrown) {
         // Whoever stands by waits for Postgres as well. A start that never reached it ends.
         if (told === undefined) throw thrown;
         if (this.#unreachable === null) this.#o.log('warn', `standing by without Postgres: ${reasonOf(thrown)}`);
         this.#unreachable = reasonOf(thrown);
+      }
+      if (this.#deadline > 0) break;
+      if (owner?.differs === true) throw differentRedis(this.#o, owner.about);
+      if (this.#unreachable === null && told !== (owner?.about.node ?? '')) {
+        told = owner?.about.node ?? '';
+        onWait(owner === null ? null : nodeOf(owner.about));
+        if (owner !== null) this.#compareWhere(owner.about);
       }
       await this.#pause(signal);
     }
@@ -113,31 +137,47 @@ export class PostgresLease implements Placement, LeaseGuard {
     }
   }
 
-  /** Takes the lease where nobody holds it; otherwise says who does, null where that is not known. */
-  async #take(): Promise<NodeInfo | null> {
-    const { pool, group, self, ttlMs, clock } = this.#o;
+  /** Takes the lease where it may; otherwise says who holds it, null where that is not known. */
+  async #take(): Promise<OwnerRow | null> {
+    const { pool, group, self, redis, ttlMs, clock } = this.#o;
     const from = clock.monoMs();
     const table = `"${pool.schema}".leases`;
-    const [taken] = await pool.query<{ epoch: string }>(
+    const prefix = redis?.prefix ?? null;
+    // `after`: whose lease ran out. It is part of the row, since RETURNING shows what was written.
+    const [taken] = await pool.query<{ epoch: string; after: About | null }>(
       'take',
       `INSERT INTO ${table} AS l (node_group, epoch, holder, about, expires_at)
        VALUES ($1, ${nextEpoch('0')}, $2, $3, clock_timestamp() + $4 * interval '1 millisecond')
-       ON CONFLICT (node_group) DO UPDATE SET epoch = ${nextEpoch('l.epoch')}, holder = excluded.holder, about = excluded.about,
+       ON CONFLICT (node_group) DO UPDATE SET epoch = ${nextEpoch('l.epoch')}, holder = excluded.holder,
+         about = excluded.about || jsonb_build_object('after', CASE WHEN l.holder IS NOT NULL THEN l.about - 'after' END),
          expires_at = clock_timestamp() + $4 * interval '1 millisecond'
-       WHERE l.holder IS NULL OR l.expires_at < clock_timestamp()
-       RETURNING epoch`,
-      [group, self.node, JSON.stringify(self), ttlMs],
+       WHERE l.holder IS NULL OR (l.expires_at < clock_timestamp() AND ${samePrefix('$5')})
+       RETURNING epoch, about -> 'after' AS after`,
+      [group, self.node, JSON.stringify({ ...self, redis }), ttlMs, prefix],
     );
     if (taken !== undefined) {
       this.#epoch = BigInt(taken.epoch);
       this.#renewed(from);
+      if (taken.after !== null) this.#compareWhere(taken.after);
       return null;
     }
-    this.#unreachable = null;
-    const [owner] = await pool.query<{ about: NodeInfo }>('owner', `SELECT about FROM ${table} WHERE node_group = $1`, [
-      group,
-    ]);
-    return owner?.about ?? null;
+    const [owner] = await pool.query<OwnerRow>(
+      'owner',
+      `SELECT about, holder IS NOT NULL AND NOT ${samePrefix('$2')} AS differs FROM ${table} AS l WHERE node_group = $1`,
+      [group, prefix],
+    );
+    return owner ?? null;
+  }
+
+  #compareWhere(other: About): void {
+    const { redis, log } = this.#o;
+    if (redis === null || (other.redis ?? null) === null || other.redis?.where === redis.where) return;
+    if (this.#compared === other.node) return;
+    this.#compared = other.node;
+    log(
+      'warn',
+      `${named(other)} has its Redis at ${other.redis?.where}, this node at ${redis.where}. If these are not the same server, stop this node: what was acknowledged is lost when it takes over`,
+    );
   }
 
   #renewed(from: number): void {
@@ -205,6 +245,20 @@ export class PostgresLease implements Placement, LeaseGuard {
     signal.removeEventListener('abort', onAbort);
     cancel();
   }
+}
+
+const nodeOf = ({ node, host, pid }: About): NodeInfo => ({ node, host, pid });
+
+const named = ({ host, pid }: NodeInfo): string => `process ${pid} on ${host}`;
+
+const placeOf = (redis: RedisPlace | null | undefined): string =>
+  redis === null || redis === undefined ? 'no Redis' : `redis.prefix ${redis.prefix} at ${redis.where}`;
+
+function differentRedis({ group, redis }: LeaseOptions, owner: About): RuntimeError {
+  return new RuntimeError(
+    'STORE_UNUSABLE',
+    `Node group ${group} belongs to ${named(owner)}, which has ${placeOf(owner.redis)}; this node has ${placeOf(redis)}. All nodes of a group need the same Redis and redis.prefix: what was acknowledged would be lost. To change them, stop that node in order first. If it is gone for good, start a node once with its setting, and stop that in order: then Postgres has everything (docs/operations.md, "Several nodes").`,
+  );
 }
 
 function reasonFor(state: LeaseState, unreachable: string | null): string {
