@@ -238,3 +238,34 @@ test('a row of an earlier release, which tells nothing of Redis, may be taken wi
   expect(next.state).toBe('held');
   await next.release();
 });
+
+test('a lease that runs for longer than any because the clock was put back is told once, with the way out', async () => {
+  const group = 'put-back';
+  const owner = leaseOf({ node: 0, group });
+  await owner.acquire(never, () => undefined);
+  const move = (by: string): Promise<unknown> =>
+    poolOf(2).query('move', `UPDATE tick_runtime.leases SET expires_at = now() + $2::interval WHERE node_group = $1`, [
+      group,
+      by,
+    ]);
+  await move('9 minutes');
+  const said: string[] = [];
+  let waits = 0;
+  const next = leaseOf({ node: 1, group, ttlMs: 300, said });
+  const taken = next.acquire(never, () => {
+    waits += 1;
+  });
+  await poll('it is told to wait', () => waits > 0 || undefined);
+  const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 600));
+  await pause();
+  expect(said).toEqual([]);
+  await move('1 hour');
+  await poll('it says so', () => said.length > 0 || undefined);
+  await pause();
+  expect(said).toEqual([expect.stringMatching(/^warn: the lease of process \d+ on test runs until 20\d\d-/)]);
+  const [, statement = ''] = /If that node does not run any more: (.+)$/.exec(said[0] ?? '') ?? [];
+  await poolOf(2).query('free', statement, []);
+  await taken;
+  expect(next.state).toBe('held');
+  await next.release();
+});

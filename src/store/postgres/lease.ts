@@ -8,6 +8,7 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import { RuntimeError } from '../../core/errors.ts';
+import { RANGES } from '../../core/ranges.ts';
 import type { LeaseState, NodeInfo, Placement, RedisPlace } from '../placement.ts';
 import { nextEpoch } from './next-epoch.ts';
 import { reasonOf } from './postgres-error.ts';
@@ -42,8 +43,11 @@ type About = NodeInfo & { readonly redis?: RedisPlace | null };
 
 interface OwnerRow {
   readonly about: About;
+  readonly expires: string;
   /** It is held, or ran out without having been given back, and its owner has another prefix. */
   readonly differs: boolean;
+  /** No lease runs for so long. */
+  readonly isFar: boolean;
 }
 
 /** Whether the owner in row `l` keeps running state under the prefix that `parameter` has, NULL without Redis. */
@@ -64,6 +68,7 @@ export class PostgresLease implements Placement, LeaseGuard {
   #lost = false;
   /** Node whose address of Redis was compared last. */
   #compared: string | null = null;
+  #far: { readonly expires: string; readonly since: number; told: boolean } | null = null;
   #told: LeaseState = 'lost';
   #listener: (state: LeaseState, reason: string) => void = () => undefined;
   #cancel: () => void = () => undefined;
@@ -116,6 +121,7 @@ export class PostgresLease implements Placement, LeaseGuard {
         onWait(owner === null ? null : nodeOf(owner.about));
         if (owner !== null) this.#compareWhere(owner.about);
       }
+      this.#watchExpiry(owner);
       await this.#pause(signal);
     }
     this.#told = 'held';
@@ -163,8 +169,10 @@ export class PostgresLease implements Placement, LeaseGuard {
     }
     const [owner] = await pool.query<OwnerRow>(
       'owner',
-      `SELECT about, holder IS NOT NULL AND NOT ${samePrefix('$2')} AS differs FROM ${table} AS l WHERE node_group = $1`,
-      [group, prefix],
+      `SELECT about, expires_at::text AS expires, holder IS NOT NULL AND NOT ${samePrefix('$2')} AS differs,
+              holder IS NOT NULL AND expires_at > clock_timestamp() + $3 * interval '1 millisecond' AS "isFar"
+         FROM ${table} AS l WHERE node_group = $1`,
+      [group, prefix, RANGES.leaseMs[1]],
     );
     return owner ?? null;
   }
@@ -177,6 +185,23 @@ export class PostgresLease implements Placement, LeaseGuard {
     log(
       'warn',
       `${named(other)} has its Redis at ${other.redis?.where}, this node at ${redis.where}. If these are not the same server, stop this node: what was acknowledged is lost when it takes over`,
+    );
+  }
+
+  /** Tells of a lease that only a clock of Postgres which was put back can explain. An owner that lives renews it before that. */
+  #watchExpiry(owner: OwnerRow | null): void {
+    const { clock, ttlMs, group, pool, log } = this.#o;
+    const now = clock.monoMs();
+    if (owner === null || !owner.isFar) {
+      if (this.#unreachable === null) this.#far = null;
+      return;
+    }
+    if (this.#far?.expires !== owner.expires) this.#far = { expires: owner.expires, since: now, told: false };
+    if (this.#far.told || now - this.#far.since < ttlMs) return;
+    this.#far.told = true;
+    log(
+      'warn',
+      `the lease of ${named(owner.about)} runs until ${owner.expires} by the clock of Postgres, longer than any lease, and is not renewed: that clock was put back. This node waits until then. If that node does not run any more: UPDATE "${pool.schema}".leases SET expires_at = now() WHERE node_group = '${group}'`,
     );
   }
 
