@@ -4,6 +4,7 @@ import type { LoadedConfig } from '../config/resolve.ts';
 import { RuntimeError } from '../core/errors.ts';
 import type { Runtime, WorkerStatus } from '../runtime.ts';
 import { codeProblems, describeCodeProblems } from './failure.ts';
+import type { Refusals } from './refusals.ts';
 import type { Reporter } from './reporter.ts';
 import { workerLabel } from './text.ts';
 
@@ -14,6 +15,8 @@ type Configured = LoadedConfig['workers'][number];
 
 export interface DeployOptions {
   readonly restartFailed: boolean;
+  /** Gets those that cannot run. */
+  readonly refusals: Refusals;
   /** True once the engine is asked to end. */
   readonly ending: () => boolean;
 }
@@ -89,10 +92,10 @@ async function deployOne(
     if (!(error instanceof RuntimeError)) throw error;
     if (options.ending()) return 'disabled';
     if (error.code === 'STORE_UNAVAILABLE') return 'store-away';
-    const text =
-      error.code === 'CODE_INVALID'
-        ? `cannot run: ${describeCodeProblems(error, worker.options.source)}`
-        : error.message;
+    const isInvalid = error.code === 'CODE_INVALID';
+    const reason = isInvalid ? describeCodeProblems(error, worker.options.source) : error.message;
+    options.refusals.note(id, { state: isInvalid ? 'invalid' : 'stopped', reason });
+    const text = isInvalid ? `cannot run: ${reason}` : reason;
     const { code, details } = error;
     const problems = details?.problems === undefined ? {} : { problems: codeProblems(error, worker.options.source) };
     const data = { worker: id, code, ...details, ...problems };

@@ -199,6 +199,23 @@ describe('runtime status', () => {
       { worker: 'default/c2', state: 'stopped', reason: expect.stringContaining('runtime state resolve default/c2') },
     ]);
     expect((await runCli(['status'], { cwd })).stdout).toMatch(/^ +c2 is stopped: Redis and Postgres disagree/m);
+    expect(await runCli(['state', 'resolve', 'c2', '--take', 'redis'], { cwd })).toMatchObject({ code: 0 });
+    expect((await runCli(['status'], { cwd })).stdout).toMatch(
+      /^ +c2 is stopped: its state was settled, and it runs after the next start/m,
+    );
+    await stop(node);
+  });
+
+  test('lists a worker in a conflict of which Postgres knows nothing', LONG, async () => {
+    const { cwd, redis } = await ownWorld();
+    const own = new Redis(redis.url);
+    onTestFinished(() => own.disconnect());
+    await own.hset('tick-runtime:default:w:default/c2', { i: 'another', e: '1' });
+    const node = startCli(['start'], { cwd });
+    await node.line(/1 worker running, 1 cannot run/);
+    const { stdout } = await runCli(['status'], { cwd });
+    expect(stdout).toMatch(/^workers +2: /m);
+    expect(stdout).toMatch(/^ +c2 is stopped: .*another/m);
     await stop(node);
   });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { nodeStatus } from '../../src/cli/control/node-status.ts';
+import { Refusals } from '../../src/cli/refusals.ts';
 import type { Runtime, RuntimeStatus } from '../../src/index.ts';
 
 type Worker = Pick<RuntimeStatus['workers'][number], 'workspace' | 'name' | 'state' | 'desired' | 'reason'>;
@@ -11,7 +12,7 @@ function statusWith(workers: readonly Worker[], lag: RuntimeStatus['store']['lag
     cells: [],
     store: { kind: 'redis+postgres', ack: 'redis', lag, lease: 'held' },
   };
-  return nodeStatus({ status: () => status } as unknown as Runtime, null);
+  return nodeStatus({ status: () => status } as unknown as Runtime, { standby: null, refusals: new Refusals() });
 }
 
 const worker = (name: string, state: Worker['state'], over: Partial<Worker> = {}): Worker => ({

@@ -12,6 +12,7 @@ import { type Control, openControl } from '../control/server.ts';
 import { deployAll } from '../deploy.ts';
 import type { Output } from '../output.ts';
 import { packageVersion } from '../package.ts';
+import { Refusals } from '../refusals.ts';
 import { createReporter, type Reporter } from '../reporter.ts';
 import { Sidecars } from '../sidecars.ts';
 import { type EndRequests, listenForEnd } from '../signals.ts';
@@ -60,6 +61,7 @@ class Session {
   readonly #restartFailed: boolean;
   readonly #abort = new AbortController();
   readonly #sidecars: Sidecars;
+  readonly #refusals = new Refusals();
   #runtime: Runtime | undefined;
   #control: Promise<Control | undefined> | undefined;
   /** Until the engine has started. */
@@ -145,6 +147,7 @@ class Session {
     if (ending()) return;
     const counts = await deployAll(runtime, this.#config.workers, this.#reporter, {
       restartFailed: this.#restartFailed,
+      refusals: this.#refusals,
       ending,
     });
     if (ending()) return;
@@ -168,7 +171,12 @@ class Session {
 
   async #openControl(runtime: Runtime): Promise<Control | undefined> {
     try {
-      return await openControl({ runtime, dataDir: this.#config.options.dataDir, standby: () => this.#standby });
+      return await openControl({
+        runtime,
+        dataDir: this.#config.options.dataDir,
+        standby: () => this.#standby,
+        refusals: this.#refusals,
+      });
     } catch (error) {
       const text = `\`runtime state\` and \`runtime status\` cannot reach this node: its control socket cannot be opened (${(error as Error).message})`;
       this.#reporter.tell({ kind: 'engine', who: 'runtime', text, problem: true });

@@ -7,6 +7,7 @@ import { RuntimeError } from '../../core/errors.ts';
 import { STATE_LIMITS } from '../../core/limits.ts';
 import type { Runtime } from '../../runtime.ts';
 import { packageVersion } from '../package.ts';
+import { Refusals } from '../refusals.ts';
 import { elsewhere, type Standby } from './elsewhere.ts';
 import { nodeStatus } from './node-status.ts';
 
@@ -17,10 +18,16 @@ const json = z.string();
 const LIST_MAX = 10 * STATE_LIMITS.keysMax;
 const TOO_MANY = `a state has at most ${STATE_LIMITS.keysMax} keys`;
 
+/** What a node knows beside its engine. */
+export interface NodeNotes {
+  /** Of a node that does not have the workers; only the methods of {@link ON_STANDBY} get one. */
+  readonly standby: Standby | null;
+  readonly refusals: Refusals;
+}
+
 interface Method<Input extends z.ZodType, Result> {
   readonly input: Input;
-  /** `standby` of a node that does not have the workers; only the methods of {@link ON_STANDBY} get one. */
-  readonly run: (runtime: Runtime, input: z.infer<Input>, standby: Standby | null) => Promise<Result>;
+  readonly run: (runtime: Runtime, input: z.infer<Input>, notes: NodeNotes) => Promise<Result>;
 }
 
 const method = <Input extends z.ZodType, Result>(
@@ -29,12 +36,12 @@ const method = <Input extends z.ZodType, Result>(
 ): Method<Input, Result> => ({ input, run });
 
 export const METHODS = {
-  hello: method(z.strictObject({}), async (_runtime, _input, standby) => ({
+  hello: method(z.strictObject({}), async (_runtime, _input, { standby }) => ({
     version: packageVersion(),
     pid: process.pid,
     standby,
   })),
-  status: method(z.strictObject({}), async (runtime, _input, standby) => nodeStatus(runtime, standby)),
+  status: method(z.strictObject({}), async (runtime, _input, notes) => nodeStatus(runtime, notes)),
   workers: method(z.strictObject({}), async (runtime) =>
     runtime.status().workers.map(({ workspace, name: own, state }) => ({ worker: `${workspace}/${own}`, state })),
   ),
@@ -51,12 +58,20 @@ export const METHODS = {
   ),
   replace: method(
     z.strictObject({ name, entries: z.array(z.tuple([key, json])).max(LIST_MAX, TOO_MANY), create: z.boolean() }),
-    (runtime, { name: worker, entries, create }) => runtime.replaceState(worker, entries, { create }),
+    async (runtime, { name: worker, entries, create }, { refusals }) => {
+      const written = await runtime.replaceState(worker, entries, { create });
+      refusals.settle(worker);
+      return written;
+    },
   ),
   copies: method(z.strictObject({ name }), (runtime, given) => runtime.stateCopies(given.name)),
   resolve: method(
     z.strictObject({ name, take: z.enum(['redis', 'postgres']), force: z.boolean() }),
-    (runtime, { name: worker, take, force }) => runtime.resolveState(worker, take, { force }),
+    async (runtime, { name: worker, take, force }, { refusals }) => {
+      const written = await runtime.resolveState(worker, take, { force });
+      refusals.settle(worker);
+      return written;
+    },
   ),
   rename: method(z.strictObject({ name, newName: name }), async (runtime, given) => {
     await runtime.renameWorker(given.name, given.newName);
@@ -75,7 +90,7 @@ export async function callMethod(
   runtime: Runtime,
   called: unknown,
   input: unknown,
-  standby: Standby | null = null,
+  notes: NodeNotes = { standby: null, refusals: new Refusals() },
 ): Promise<unknown> {
   if (typeof called !== 'string' || !Object.hasOwn(METHODS, called))
     throw new RuntimeError('BAD_ARGUMENT', `There is no method ${JSON.stringify(String(called).slice(0, 100))}.`);
@@ -83,8 +98,8 @@ export async function callMethod(
   const parsed = schema.safeParse(input);
   if (!parsed.success)
     throw new RuntimeError('BAD_ARGUMENT', `${called}: ${problemsOf(parsed.error).slice(0, 1_000)}.`);
-  if (standby !== null && !ON_STANDBY.has(called)) throw elsewhere(standby);
-  return run(runtime, parsed.data, standby);
+  if (notes.standby !== null && !ON_STANDBY.has(called)) throw elsewhere(notes.standby);
+  return run(runtime, parsed.data, notes);
 }
 
 function problemsOf({ issues }: z.ZodError): string {

@@ -3,8 +3,9 @@ import { hostname } from 'node:os';
 import type { Runtime, StoreStatus, WorkerStatus } from '../../runtime.ts';
 import type { LeaseState, NodeInfo } from '../../store/placement.ts';
 import { packageVersion } from '../package.ts';
+import type { Refusal } from '../refusals.ts';
 import { shorten } from '../text.ts';
-import type { Standby } from './elsewhere.ts';
+import type { NodeNotes } from './methods.ts';
 
 export interface UnwellWorker {
   readonly worker: string;
@@ -38,9 +39,10 @@ export interface NodeStatus {
 
 const UNWELL_MAX = 100;
 const REASON_CHARACTERS_MAX = 500;
+const RUNNING = 'running' as const;
 const UNWELL: ReadonlySet<string> = new Set(['paused', 'failed', 'invalid', 'backoff', 'recovering']);
 
-export function nodeStatus(runtime: Runtime, standby: Standby | null): NodeStatus {
+export function nodeStatus(runtime: Runtime, { standby, refusals }: NodeNotes): NodeStatus {
   const { pid } = process;
   const since = new Date(performance.timeOrigin).toISOString();
   const self = { version: packageVersion(), host: hostname(), pid, since };
@@ -62,11 +64,29 @@ export function nodeStatus(runtime: Runtime, standby: Standby | null): NodeStatu
       python: ofBackend('pyodide'),
       rssBytes: cells.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
     },
-    workers: workersOf(workers),
+    workers: workersOf(withRefused(workers, refusals.all)),
   };
 }
 
-function workersOf(all: readonly WorkerStatus[]): NodeStatus['workers'] {
+type Shown = Pick<WorkerStatus, 'workspace' | 'name' | 'state' | 'desired' | 'reason'>;
+
+/** Those that could not be deployed, in the place of what is stored of them, and those of which nothing is. */
+function withRefused(all: readonly WorkerStatus[], refusals: ReadonlyMap<string, Refusal>): readonly Shown[] {
+  const left = new Map(refusals);
+  const known = all.map((status) => {
+    const id = `${status.workspace}/${status.name}`;
+    const refusal = left.get(id);
+    left.delete(id);
+    return refusal === undefined || status.language !== null ? status : { ...status, ...refusal, desired: RUNNING };
+  });
+  const others = Array.from(left, ([id, refusal]) => {
+    const [workspace = '', name = ''] = id.split('/');
+    return { workspace, name, ...refusal, desired: RUNNING };
+  });
+  return [...known, ...others];
+}
+
+function workersOf(all: readonly Shown[]): NodeStatus['workers'] {
   const states: Record<string, number> = {};
   for (const { state } of all) states[state] = (states[state] ?? 0) + 1;
   const unwell = all.filter(isUnwell);
@@ -83,5 +103,5 @@ function workersOf(all: readonly WorkerStatus[]): NodeStatus['workers'] {
 }
 
 /** One that should run and does not, and one that waits for its store to be stopped. */
-const isUnwell = ({ state, desired, reason }: WorkerStatus): boolean =>
+const isUnwell = ({ state, desired, reason }: Shown): boolean =>
   UNWELL.has(state) || (state === 'stopping' && reason !== null) || (state === 'stopped' && desired === 'running');

@@ -7,6 +7,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { RuntimeError, toRuntimeError } from '../../core/errors.ts';
 import type { Runtime } from '../../runtime.ts';
+import { Refusals } from '../refusals.ts';
 import type { Standby } from './elsewhere.ts';
 import { LINE_BYTES_MAX, LineReader } from './lines.ts';
 import { callMethod } from './methods.ts';
@@ -23,6 +24,8 @@ export interface ControlOptions {
   readonly dataDir: string;
   /** Who has the workers while this node stands by; null while it has them. */
   readonly standby?: () => Standby | null;
+  /** Workers that this node could not deploy. */
+  readonly refusals?: Refusals;
   readonly idleMs?: number;
 }
 
@@ -36,13 +39,20 @@ export async function openControl({
   runtime,
   dataDir,
   standby = () => null,
+  refusals = new Refusals(),
   idleMs = IDLE_MS,
 }: ControlOptions): Promise<Control> {
   const place = makePlace(dataDir);
   const clients = new Set<Client>();
   const unread = (): number => [...clients].reduce((sum, { bytes }) => sum + bytes, 0);
   const server = createServer((socket) => {
-    const client = new Client(socket, { runtime, standby, idleMs, isTooMuch: () => unread() > UNREAD_BYTES_MAX });
+    const client = new Client(socket, {
+      runtime,
+      standby,
+      refusals,
+      idleMs,
+      isTooMuch: () => unread() > UNREAD_BYTES_MAX,
+    });
     clients.add(client);
     socket.once('close', () => clients.delete(client));
   });
@@ -83,6 +93,7 @@ function listen(server: Server, path: string): Promise<void> {
 interface ClientParts {
   readonly runtime: Runtime;
   readonly standby: () => Standby | null;
+  readonly refusals: Refusals;
   readonly idleMs: number;
   readonly isTooMuch: () => boolean;
 }
@@ -151,7 +162,8 @@ class Client {
         throw new RuntimeError('BAD_ARGUMENT', 'A request is one line of JSON: { id, method, params }.');
       id = Number.isSafeInteger(request.id) ? request.id : null;
       const params = 'params' in request ? request.params : {};
-      const result = await callMethod(this.#o.runtime, request.method, params, this.#o.standby());
+      const { runtime, standby, refusals } = this.#o;
+      const result = await callMethod(runtime, request.method, params, { standby: standby(), refusals });
       return { id, result };
     } catch (thrown) {
       const { code, message, details } = toRuntimeError(thrown);
