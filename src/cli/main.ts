@@ -22,7 +22,8 @@ Exit codes:
   1  unexpected error, or what was asked for differs or is missing
   2  wrong command line, configuration or worker code; no node runs
   3  no Node 26
-  4  data folder, Postgres or Redis in use or unusable; after a stop: not everything is stored
+  4  data folder, Postgres or Redis in use or unusable; the running node does not answer; after a stop: not everything is
+     stored
   5  a helper process or cell failed
   6  another node took the workers over
 
@@ -39,7 +40,8 @@ Examples:
   runtime start --restart-failed                   also start workers that failed at their error limit`;
 
 const STATUS_HELP = `
-Asks the node that runs with this data folder. Exit code 0 when it answers, however it stands, and 2 when no node runs.
+Asks the node that runs with this data folder. Exit code 0 when it answers, however it stands, 2 when no node runs, and 4
+when one runs and does not answer within 5 s.
 
 Examples:
   runtime status

@@ -42,3 +42,16 @@ test('workers whose code cannot be read are invalid, new ones and those that ran
   expect((await runCli(['state', 'list'], { cwd })).stdout).not.toContain('inv');
   await stop(node);
 });
+
+test('a node that stands still is not one that does not run', LONG, async () => {
+  const cwd = folderWith({ 'runtime.yaml': CONFIG, 'w/ok.js': COUNTER });
+  const node = startCli(['start'], { cwd });
+  await node.line(/ok .*tick/);
+  node.process.kill('SIGSTOP');
+  expect(await runCli(['status'], { cwd })).toMatchObject({
+    code: 4,
+    output: expect.stringContaining('did not answer within 5 s'),
+  });
+  node.process.kill('SIGCONT');
+  await stop(node);
+});

@@ -9,6 +9,7 @@ import { type Caller, connectControl } from '../../src/cli/control/client.ts';
 import { LineReader } from '../../src/cli/control/lines.ts';
 import { findPlace } from '../../src/cli/control/place.ts';
 import { type Control, openControl } from '../../src/cli/control/server.ts';
+import type { Runtime } from '../../src/index.ts';
 import { MemoryStateStore } from '../../src/store/memory.ts';
 import { startEngine } from '../support/engine.ts';
 import { folderWith } from '../support/folder.ts';
@@ -101,6 +102,22 @@ describe('the control socket', () => {
     await openNode(dataDir);
     expect(readdirSync(dataDir)).not.toContain('control.json');
     await expectWell(dataDir);
+  });
+
+  test('leaves open what has become of an order that the end of the node cut off', async () => {
+    const dataDir = folderWith();
+    const never = (): Promise<never> => new Promise(() => undefined);
+    const runtime = { writeState: never, exportState: never } as unknown as Runtime;
+    const control = await openControl({ runtime, dataDir });
+    const written = (await client(dataDir)).call('write', { name: 'w', changes: [] }).catch((error: unknown) => error);
+    const read = (await client(dataDir)).call('export', { name: 'w' }).catch((error: unknown) => error);
+    await control.close();
+    expect(await written).toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      rule: { exit: 4 },
+      message: expect.stringMatching(/closed the connection\. Whether the change was taken is not known: look with/),
+    });
+    expect(await read).toMatchObject({ code: 'NOT_RUNNING' });
   });
 
   test('carries a state of the largest size', { timeout: 60_000 }, async () => {

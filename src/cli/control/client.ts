@@ -11,6 +11,8 @@ export interface Caller {
 }
 
 const CONNECT_MS_MAX = 5_000;
+const UNKNOWN =
+  'Whether the change was taken is not known: look with `runtime state list` or `runtime state get` before you give it again.';
 /** The longest tick, and what else an order may wait for. */
 const ANSWER_MS_MAX = 3_700_000;
 
@@ -35,8 +37,12 @@ function open(path: string): Promise<Socket | null> {
   });
 }
 
+/** What an order may have done by the time its answer is missed. */
+const CHANGING: ReadonlySet<MethodName> = new Set(['write', 'replace', 'resolve', 'rename']);
+
 interface Open {
   readonly id: number;
+  readonly name: MethodName;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: RuntimeError) => void;
 }
@@ -64,10 +70,10 @@ class ControlClient implements Caller {
     const line = `${JSON.stringify({ id, method: name, params: input })}\n`;
     if (Buffer.byteLength(line) > LINE_BYTES_MAX)
       throw new RuntimeError('STATE_LIMIT', 'The state is too large for the control channel; stop the runtime first.');
-    const timer = setTimeout(() => this.#fail(`it did not answer within ${limitMs / 1_000} s`), limitMs);
+    const timer = setTimeout(() => this.#fail(`it did not answer within ${limitMs / 1_000} s`, true), limitMs);
     try {
       const answer = new Promise<unknown>((resolve, reject) => {
-        this.#open = { id, resolve, reject };
+        this.#open = { id, name, resolve, reject };
       });
       this.#socket.write(line);
       return (await answer) as ResultOf<Name>;
@@ -97,11 +103,18 @@ class ControlClient implements Caller {
     else open.reject(errorOf(error));
   }
 
-  #fail(why: string): void {
+  /** `isThere`: it runs, as far as anybody can tell. */
+  #fail(why: string, isThere = false): void {
     const open = this.#open;
     this.#open = null;
     this.#socket.destroy();
-    open?.reject(new RuntimeError('NOT_RUNNING', `The running node gave no answer: ${why}.`));
+    if (open === null) return;
+    const text = `The running node gave no answer: ${why}.`;
+    open.reject(
+      CHANGING.has(open.name)
+        ? new RuntimeError('STORE_UNAVAILABLE', `${text} ${UNKNOWN}`)
+        : new RuntimeError(isThere ? 'STORE_UNAVAILABLE' : 'NOT_RUNNING', text),
+    );
   }
 }
 
