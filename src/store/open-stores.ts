@@ -92,10 +92,11 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
     const lease = openLease(options, place);
     cleanup.push('the connection of the lease', () => lease.pool.close());
     await lease.placement.acquire(options.signal, options.onStandby);
-    cleanup.push('the lease', () => lease.placement.release());
+    let isStored: boolean | undefined;
+    cleanup.push('the lease', () => lease.placement.release(isStored));
 
     const durable = new PostgresStateStore({ pool, group, lease: lease.placement });
-    const inner =
+    const inner: StateStore =
       hot === null
         ? durable
         : new SyncedStateStore({
@@ -116,7 +117,12 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
       return obstacleOf(held, mayGoOn);
     };
     const state = new LeasedStateStore(inner, obstacle, () => lease.placement.state === 'lost');
-    cleanup.push('the state store', () => state.close());
+    cleanup.push('the state store', async () => {
+      const areClaimed = hot === null || (await areOwedClaimed(lease.placement, durable, inner));
+      isStored = hot === null;
+      await state.close();
+      isStored = areClaimed && (inner.lag?.()?.workers ?? 0) === 0;
+    });
     const kind = client === null ? 'postgres' : 'redis+postgres';
     const close = (): Promise<void> => cleanup.closeAll();
     return { kind, state, records: folder.records, placement: lease.placement, obstacle, close };
@@ -181,6 +187,22 @@ function openLease(
   const pool = new PostgresPool({ ...postgres, poolSize: 1 }, log, statementMs);
   const group = placement?.group ?? GROUP;
   return { pool, placement: new PostgresLease({ pool, clock, group, self: node, redis, ttlMs, log }) };
+}
+
+/**
+ * Whether this node has claimed, and so brought up in Postgres, all workers of owners that did not give their lease back. A `runtime state`
+ * command claims few, and a start only those of its configuration.
+ */
+async function areOwedClaimed(lease: PostgresLease, durable: StateStore, inner: StateStore): Promise<boolean> {
+  const { owedSince, state } = lease;
+  if (owedSince === null) return true;
+  if (state !== 'held') return false;
+  try {
+    const stored = await durable.list();
+    return stored.every(({ worker, epoch }) => epoch < owedSince || (inner.progress?.(worker) ?? null) !== null);
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -184,6 +184,14 @@ describe('a second node of the group', () => {
     // Its lease has run out.
     await new Promise((resolve) => setTimeout(resolve, LEASE_MS));
     await expect(startNode(changed).started).rejects.toMatchObject({ code: 'STORE_UNUSABLE' });
+    // A command has the lease for a moment, and brings no worker up to Redis.
+    const config = `postgres: { url: "${database.url}", schema: ${group.schema} }
+redis: { url: "${redis.url}", prefix: ${group.prefix} }
+workers: [{ file: w.js }]
+`;
+    const command = startCli(['state', 'list'], { cwd: folderWith({ 'w.js': COUNTER, 'runtime.yaml': config }) });
+    expect(await command.ended, command.lines.join('\n')).toBe(0);
+    await expect(startNode(changed).started).rejects.toMatchObject({ code: 'STORE_UNUSABLE' });
     const again = startNode(group);
     await poll('it goes on', () => again.counted.length > 5 || undefined, { limitMs: 20_000 });
     await again.runtime.stop({ graceMs: 2_000 });

@@ -41,6 +41,9 @@ const BEATS_MISSED_MAX = 5;
 /** What a row tells of its owner: `redis` is missing from that of an earlier release. */
 type About = NodeInfo & { readonly redis?: RedisPlace | null };
 
+/** Whose lease was taken without having been given back, and the epoch of the first such lease since one was. */
+type Before = About & { readonly epoch: string };
+
 interface OwnerRow {
   readonly about: About;
   readonly expires: string;
@@ -66,6 +69,7 @@ export class PostgresLease implements Placement, LeaseGuard {
   #renewing: Promise<void> | null = null;
   #unreachable: string | null = null;
   #lost = false;
+  #owedSince: bigint | null = null;
   /** Node whose address of Redis was compared last. */
   #compared: string | null = null;
   #far: { readonly expires: string; readonly since: number; told: boolean } | null = null;
@@ -88,6 +92,11 @@ export class PostgresLease implements Placement, LeaseGuard {
 
   get leftMs(): number {
     return this.#lost ? 0 : Math.max(0, this.#deadline - this.#o.clock.monoMs());
+  }
+
+  /** An owner since this epoch did not give the lease back: only its Redis may have the last changes of workers it had. Else null. */
+  get owedSince(): bigint | null {
+    return this.#owedSince;
   }
 
   proof(): readonly [group: string, epoch: bigint, holder: string] {
@@ -128,16 +137,22 @@ export class PostgresLease implements Placement, LeaseGuard {
     this.#beat();
   }
 
-  async release(): Promise<void> {
+  /** Where Postgres may lack something (not `isStored`), the next owner still has to have the same Redis. */
+  async release(isStored = this.#owedSince === null): Promise<void> {
     this.#cancel();
     await this.#renewing;
     const held = this.#deadline > 0 && !this.#lost;
     this.#deadline = 0;
     if (!held) return;
-    const text = `UPDATE "${this.#o.pool.schema}".leases SET holder = NULL, expires_at = clock_timestamp()
+    const text = `UPDATE "${this.#o.pool.schema}".leases SET ${isStored ? 'holder = NULL, ' : ''}expires_at = clock_timestamp()
                    WHERE node_group = $1 AND epoch = $2::bigint AND holder = $3`;
     try {
-      await this.#o.pool.query('release', text, this.proof());
+      await this.#o.pool.query(isStored ? 'release' : 'expire', text, this.proof());
+      if (!isStored)
+        this.#o.log(
+          'info',
+          'Redis may have changes that Postgres lacks: until a node with the same redis.prefix ran all workers and ended in order, others are refused',
+        );
     } catch (thrown) {
       this.#o.log('warn', `the lease could not be given back and runs out by itself: ${reasonOf(thrown)}`);
     }
@@ -150,12 +165,13 @@ export class PostgresLease implements Placement, LeaseGuard {
     const table = `"${pool.schema}".leases`;
     const prefix = redis?.prefix ?? null;
     // `after`: whose lease ran out. It is part of the row, since RETURNING shows what was written.
-    const [taken] = await pool.query<{ epoch: string; after: About | null }>(
+    const [taken] = await pool.query<{ epoch: string; after: Before | null }>(
       'take',
       `INSERT INTO ${table} AS l (node_group, epoch, holder, about, expires_at)
        VALUES ($1, ${nextEpoch('0')}, $2, $3, clock_timestamp() + $4 * interval '1 millisecond')
        ON CONFLICT (node_group) DO UPDATE SET epoch = ${nextEpoch('l.epoch')}, holder = excluded.holder,
-         about = excluded.about || jsonb_build_object('after', CASE WHEN l.holder IS NOT NULL THEN l.about - 'after' END),
+         about = excluded.about || jsonb_build_object('after', CASE WHEN l.holder IS NOT NULL
+           THEN (l.about - 'after') || jsonb_build_object('epoch', coalesce(l.about #>> '{after,epoch}', l.epoch::text)) END),
          expires_at = clock_timestamp() + $4 * interval '1 millisecond'
        WHERE l.holder IS NULL OR (l.expires_at < clock_timestamp() AND ${samePrefix('$5')})
        RETURNING epoch, about -> 'after' AS after`,
@@ -164,6 +180,7 @@ export class PostgresLease implements Placement, LeaseGuard {
     if (taken !== undefined) {
       this.#epoch = BigInt(taken.epoch);
       this.#renewed(from);
+      this.#owedSince = taken.after === null ? null : BigInt(taken.after.epoch);
       if (taken.after !== null) this.#compareWhere(taken.after);
       return null;
     }
