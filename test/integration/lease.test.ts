@@ -159,7 +159,6 @@ const B = { prefix: 'b', where: 'redis://one:6379' };
 const settings = [
   ['another prefix', A, B],
   ['no Redis, where the owner has one', A, null],
-  ['Redis, where the owner has none', null, B],
 ] as const;
 
 for (const [what, theirs, ours] of settings)
@@ -180,6 +179,17 @@ for (const [what, theirs, ours] of settings)
     expect([told, next.state]).toEqual([[], 'held']);
     await next.release();
   });
+
+test('a node with Redis takes over from one that had none: Postgres has everything', async () => {
+  const group = 'setting-none';
+  const owner = leaseOf({ node: 0, group, redis: null });
+  await owner.acquire(never, () => undefined);
+  await poolOf(2).query('expire', `UPDATE tick_runtime.leases SET expires_at = now() WHERE node_group = $1`, [group]);
+  const next = leaseOf({ node: 1, group, redis: B });
+  await next.acquire(never, () => undefined);
+  expect(next.state).toBe('held');
+  await next.release();
+});
 
 test('a node that stands by ends when one with another prefix becomes the owner', async () => {
   const group = 'setting-later';

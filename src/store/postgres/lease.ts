@@ -53,9 +53,9 @@ interface OwnerRow {
   readonly isFar: boolean;
 }
 
-/** Whether the owner in row `l` keeps running state under the prefix that `parameter` has, NULL without Redis. */
+/** Whether the owner in row `l` keeps no running state in Redis, or under the prefix that `parameter` has, NULL for none. */
 const samePrefix = (parameter: string): string =>
-  `(NOT l.about ? 'redis' OR l.about #>> '{redis,prefix}' IS NOT DISTINCT FROM ${parameter}::text)`;
+  `coalesce(l.about #>> '{redis,prefix}' = ${parameter}::text, l.about #>> '{redis,prefix}' IS NULL)`;
 
 export class PostgresLease implements Placement, LeaseGuard {
   readonly #o: LeaseOptions;
