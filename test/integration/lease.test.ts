@@ -181,7 +181,7 @@ for (const [what, theirs, ours] of settings)
   });
 
 test('a node with Redis takes over from one that had none: Postgres has everything', async () => {
-  const group = 'setting-none';
+  const group = 'setting-without';
   const owner = leaseOf({ node: 0, group, redis: null });
   await owner.acquire(never, () => undefined);
   await poolOf(2).query('expire', `UPDATE tick_runtime.leases SET expires_at = now() WHERE node_group = $1`, [group]);
