@@ -67,6 +67,20 @@ describe('the stop of a node', () => {
     },
   );
 
+  test('in front of a Postgres that stands still ends soon after its grace', LONG, async () => {
+    const { cwd, postgres } = await ownWorld();
+    const node = startCli(['start'], { cwd });
+    await Promise.all([node.line(/c2 .*count is 2/), node.line(/counter .*count is 2/)]);
+    postgres.pause();
+    onTestFinished(() => postgres.resume());
+    const from = performance.now();
+    node.process.kill('SIGTERM');
+    expect(await node.ended, node.lines.join('\n')).toBe(4);
+    // About 14 s, and what a busy machine may need: docs/operations.md has the parts.
+    expect(performance.now() - from).toBeLessThan(18_000);
+    expect(node.lines.at(-1)).toContain('only Redis has the last changes of 2 workers (c2, counter)');
+  });
+
   test('without either ends with 4 and says that the very last changes may be lost', LONG, async () => {
     const { cwd, postgres, redis } = await ownWorld();
     const node = startCli(['start', '--json'], { cwd });

@@ -25,6 +25,7 @@ import type { ClaimedCopy, PostgresStateStore } from '../postgres/postgres-state
 import type { RedisStateStore } from '../redis/redis-state-store.ts';
 import { ByteGate } from './byte-gate.ts';
 import { Checkpointer, type CheckpointerOptions } from './checkpointer.ts';
+import { CloseWatch } from './close-watch.ts';
 import { type CopyDecision, changesBetween, decideCopy, isIntact } from './decide-copy.ts';
 import { readCopies, resolveCopies } from './resolve-copies.ts';
 import { SyncTrack } from './sync-track.ts';
@@ -49,8 +50,10 @@ export interface SyncedOptions {
 const UNSYNCED_CHARACTERS_MAX = 256 * MiB;
 /** Of large states that are claimed at once, as Postgres has them: beside each stands the copy of Redis. */
 const CLAIMED_BYTES_MAX = 32 * MiB;
-/** What a close waits for Postgres; where that is known to be away, only a last attempt. */
-const CLOSE_MS_MAX = { there: 10_000, away: 2_000 } as const;
+/** What a close waits for the stores. */
+const CLOSE_MS_MAX = 10_000;
+/** And while none of them answers: where Postgres is known to be away, or already silent, only a last attempt. */
+const CLOSE_SILENT_MS = { well: 4_000, inTrouble: 2_000 } as const;
 
 export class SyncedStateStore implements StateStore {
   readonly #o: SyncedOptions;
@@ -140,12 +143,38 @@ export class SyncedStateStore implements StateStore {
   }
 
   async #finish(): Promise<void> {
-    if (this.#open > 0)
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
-    await this.#checkpoints.close(this.#checkpoints.awayMs === 0 ? CLOSE_MS_MAX.there : CLOSE_MS_MAX.away);
-    await Promise.all([this.#o.hot.close(), this.#o.durable.close()]);
+    const { clock, hot, durable } = this.#o;
+    const watch = new CloseWatch({
+      clock,
+      limitMs: CLOSE_MS_MAX,
+      silentMs: this.#checkpoints.lag() === null ? CLOSE_SILENT_MS.well : CLOSE_SILENT_MS.inTrouble,
+      progress: () => `${this.#open} ${Array.from(this.#tracks.values(), ({ synced }) => synced).join()}`,
+    });
+    try {
+      const idle = this.#idle();
+      // What is there already does not wait for a Redis that is silent.
+      await watch.within(Promise.all([this.#syncAll(), idle.then(() => this.#syncAll())]));
+      await this.#checkpoints.close(0);
+      // A statement without an answer is left to its own limit: its outcome is unknown either way.
+      await watch.within(Promise.all([hot.close(), durable.close()]));
+    } finally {
+      watch.end();
+    }
+  }
+
+  /** Nothing is under way. */
+  #idle(): Promise<void> {
+    if (this.#open === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  async #syncAll(): Promise<void> {
+    const behind = [...this.#tracks.values()].filter(
+      ({ behindSince, refused }) => behindSince !== null && refused === null,
+    );
+    await Promise.allSettled(behind.map((track) => this.#checkpoints.sync(track)));
   }
 
   #alone<T>(worker: WorkerId, work: () => Promise<T>): Promise<T> {
