@@ -37,8 +37,6 @@ import { parseWorkerId, WorkerRegistry } from './supervisor/worker-registry.ts';
 import { closeCompiler } from './workers/esbuild-service.ts';
 
 const STOP_GRACE_MS = 10_000;
-/** Of the lease and the connections of stores. */
-const GIVE_BACK_MS_MAX = 2_000;
 /** What has to be left of the lease when a durable call is sent: it must arrive before another node could ask about it. */
 const ACT_MS_MIN = 1_000;
 const CELLS_MAX = 32;
@@ -190,7 +188,7 @@ class Engine implements Runtime {
         this.#events.emit('placement', { state: 'standby', reason: `${who} owns the workers`, owner });
       },
     });
-    this.#cleanup.push('the stores', () => this.#closeStores(opened));
+    this.#cleanup.push('the stores', () => opened.close());
     if (opened.placement !== null)
       this.#events.emit('placement', { state: 'held', reason: 'this node owns the workers', owner: node });
     return {
@@ -199,21 +197,6 @@ class Engine implements Runtime {
       state: stateStore ?? opened.state,
       records: recordStore ?? opened.records,
     };
-  }
-
-  /**
-   * The state store itself knows how long it waits for what is not stored. After that there only are the lease and the connections, which
-   * a Postgres that stands still keeps for its limits: the lease runs out by itself.
-   */
-  async #closeStores(opened: OpenStores): Promise<void> {
-    if (opened.placement === null) return opened.close();
-    await opened.state.close().catch(() => undefined);
-    const limit = Promise.withResolvers<void>();
-    const cancel = this.#clock.after(GIVE_BACK_MS_MAX, limit.resolve);
-    const closed = opened.close();
-    closed.catch(() => undefined);
-    await Promise.race([closed, limit.promise]);
-    cancel();
   }
 
   /** What runs without a lease is cut: another node may run the same by now. */

@@ -51,6 +51,8 @@ const PREFIX = 'tick-runtime';
 const CHECKPOINT_MS = 5_000;
 const UNSYNCED_MS = 60_000;
 const LEASE_MS = 15_000;
+/** Of the lease and the connections, at the end. */
+const GIVE_BACK_MS_MAX = 2_000;
 const NO_REDIS = { client: null, hot: null };
 /** A lease of 15 s has three attempts. */
 const LEASE_STATEMENT_MS_MAX = 3_000;
@@ -117,14 +119,26 @@ async function openServers(options: StoresOptions & { readonly postgres: Postgre
       return obstacleOf(held, mayGoOn);
     };
     const state = new LeasedStateStore(inner, obstacle, () => lease.placement.state === 'lost');
+    const stateClosed = Promise.withResolvers<void>();
     cleanup.push('the state store', async () => {
-      const areClaimed = hot === null || (await areOwedClaimed(lease.placement, durable, inner));
-      isStored = hot === null;
-      await state.close();
-      isStored = areClaimed && (inner.lag?.()?.workers ?? 0) === 0;
+      try {
+        const areClaimed = hot === null || (await areOwedClaimed(clock, lease.placement, durable, inner));
+        isStored = hot === null;
+        await state.close();
+        isStored = areClaimed && (inner.lag?.()?.workers ?? 0) === 0;
+      } finally {
+        stateClosed.resolve();
+      }
     });
     const kind = client === null ? 'postgres' : 'redis+postgres';
-    const close = (): Promise<void> => cleanup.closeAll();
+    // The state store knows itself how long it waits for what is not stored. What is left of servers is given back in time or runs out.
+    const close = async (): Promise<void> => {
+      const closed = cleanup.closeAll();
+      closed.catch(() => undefined);
+      await stateClosed.promise;
+      await within(clock, GIVE_BACK_MS_MAX, closed);
+      await folder.close();
+    };
     return { kind, state, records: folder.records, placement: lease.placement, obstacle, close };
   } catch (thrown) {
     await cleanup.closeAll();
@@ -193,15 +207,34 @@ function openLease(
  * Whether this node has claimed, and so brought up in Postgres, all workers of owners that did not give their lease back. A `runtime state`
  * command claims few, and a start only those of its configuration.
  */
-async function areOwedClaimed(lease: PostgresLease, durable: StateStore, inner: StateStore): Promise<boolean> {
+async function areOwedClaimed(
+  clock: Clock,
+  lease: PostgresLease,
+  durable: StateStore,
+  inner: StateStore,
+): Promise<boolean> {
   const { owedSince, state } = lease;
   if (owedSince === null) return true;
   if (state !== 'held') return false;
   try {
-    const stored = await durable.list();
-    return stored.every(({ worker, epoch }) => epoch < owedSince || (inner.progress?.(worker) ?? null) !== null);
+    const stored = await within(clock, GIVE_BACK_MS_MAX, durable.list());
+    return (
+      stored?.every(({ worker, epoch }) => epoch < owedSince || (inner.progress?.(worker) ?? null) !== null) ?? false
+    );
   } catch {
     return false;
+  }
+}
+
+/** What it resolves with, or nothing after so many ms. */
+async function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
+  const limit = Promise.withResolvers<undefined>();
+  const cancel = clock.after(ms, () => limit.resolve(undefined));
+  try {
+    return await Promise.race([work, limit.promise]);
+  } finally {
+    cancel();
+    work.catch(() => undefined);
   }
 }
 
