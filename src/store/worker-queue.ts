@@ -11,11 +11,14 @@ export interface BatchKind<Request, Answer> {
   /** Of their weights together; one that is larger travels alone. */
   readonly weightMax: number;
   /**
-   * Answers in the order of the requests; an Error for one that failed alone, an {@link Onward} for one that is not done yet. A rejection
-   * is that of all.
+   * Answers in the order of the requests. A rejection is that of all. The promise of an answer concerns its own operation alone: the batch
+   * is over without it.
    */
-  readonly run: (requests: readonly Request[]) => Promise<readonly (Answer | Error | Onward<Answer>)[]>;
+  readonly run: (requests: readonly Request[]) => Promise<readonly (Outcome<Answer> | Promise<Outcome<Answer>>)[]>;
 }
+
+/** An Error for one that failed alone, an {@link Onward} for one that is not done yet. */
+export type Outcome<Answer> = Answer | Error | Onward<Answer>;
 
 /** The operation goes on in a batch of another kind, before every later one of its worker. Its weight there was not known before. */
 export class Onward<out Answer> {
@@ -39,7 +42,7 @@ export class Onward<out Answer> {
 export interface QueueOptions {
   /** For messages: `Postgres`, `Redis`. */
   readonly name: string;
-  /** Batches under way at once. */
+  /** Batches under way at once. None begins while what waits for promised answers weighs more than so many. */
   readonly batchesMax: number;
   /** Operations that may wait or be under way. */
   readonly operationsMax: number;
@@ -76,6 +79,9 @@ export class WorkerQueue {
   readonly #lines = new Map<string, Operation[]>();
   readonly #ready = new Map<BatchKind<unknown, unknown>, Operation[]>();
   #batches = 0;
+  /** Weights of what waits for a promised answer. */
+  #promised = 0;
+  #isHeldUp = false;
   #operations = 0;
   #weight = 0;
   #turn: NodeJS.Immediate | null = null;
@@ -143,9 +149,15 @@ export class WorkerQueue {
     if (this.#gather !== null) clearTimeout(this.#gather);
     this.#turn = null;
     this.#gather = null;
+    this.#isHeldUp = false;
+    const { batchesMax } = this.#o;
     for (const [kind, list] of this.#ready) {
-      if (this.#batches >= this.#o.batchesMax) break;
+      if (this.#batches >= batchesMax) break;
       if (list.length === 0) continue;
+      if (this.#promised > batchesMax * kind.weightMax) {
+        this.#isHeldUp = true;
+        continue;
+      }
       // Behind all others, where this loop finds it again.
       this.#ready.delete(kind);
       this.#ready.set(kind, list);
@@ -155,26 +167,44 @@ export class WorkerQueue {
 
   async #run(kind: BatchKind<unknown, unknown>, batch: readonly Operation[]): Promise<void> {
     this.#batches += 1;
-    const onward = new Map<Operation, Onward<unknown>>();
+    let settle: (operation: Operation, index: number) => void;
     try {
       const answers = await kind.run(batch.map(({ request }) => request));
-      for (const [index, operation] of batch.entries()) {
-        const answer = answers[index];
-        if (answer instanceof Onward) onward.set(operation, answer);
-        else if (answer instanceof Error) operation.reject(answer);
-        else operation.resolve(answer);
-      }
+      settle = (operation, index) => this.#settle(operation, answers[index]);
     } catch (thrown) {
-      for (const operation of batch) operation.reject(thrown);
+      settle = (operation) => this.#fail(operation, thrown);
     }
     this.#batches -= 1;
-    for (const operation of batch) {
-      const next = onward.get(operation);
-      if (next === undefined) this.#finish(operation);
-      else this.#goOn(operation, next);
-    }
+    batch.forEach(settle);
     for (const list of this.#ready.values()) if (list.length > 0) this.#sendSoon(true);
-    if (this.#operations === 0) this.#onIdle?.();
+  }
+
+  #settle(operation: Operation, answer: unknown): void {
+    if (answer instanceof Promise) this.#settleLater(operation, answer);
+    else if (answer instanceof Onward) this.#goOn(operation, answer);
+    else if (answer instanceof Error) this.#fail(operation, answer);
+    else {
+      operation.resolve(answer);
+      this.#finish(operation);
+    }
+  }
+
+  #settleLater(operation: Operation, promise: Promise<unknown>): void {
+    this.#promised += operation.weight;
+    const settled = (settle: () => void): void => {
+      this.#promised -= operation.weight;
+      settle();
+      if (this.#isHeldUp) this.#sendSoon(true);
+    };
+    promise.then(
+      (answer) => settled(() => this.#settle(operation, answer)),
+      (thrown: unknown) => settled(() => this.#fail(operation, thrown)),
+    );
+  }
+
+  #fail(operation: Operation, thrown: unknown): void {
+    operation.reject(thrown);
+    this.#finish(operation);
   }
 
   #goOn(operation: Operation, { kind, request, weight }: Onward<unknown>): void {
@@ -191,6 +221,7 @@ export class WorkerQueue {
     const next = line?.[0];
     if (next === undefined) this.#lines.delete(operation.worker);
     else this.#makeReady(next);
+    if (this.#operations === 0) this.#onIdle?.();
   }
 }
 

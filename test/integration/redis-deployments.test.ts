@@ -198,7 +198,7 @@ describe.each([2, 60])('%i workers in a cluster', (count) => {
 test('a master of a cluster that does not answer holds up its own workers only', { timeout: 90_000 }, async () => {
   const cluster = await startCluster();
   onTestFinished(() => cluster.close());
-  const names = (await Promise.all(cluster.masters.map((master) => namesOn(cluster, master, 2)))) as string[][];
+  const names = (await Promise.all(cluster.masters.map((master) => namesOn(cluster, master, 10)))) as string[][];
   const [healthy, silent] = [names.slice(0, 2).flat(), names.slice(2).flat()];
   const engine = await startWith(cluster.url);
   await Promise.all(names.flat().map((name) => engine.run(name, COUNTER, EVERY)));
@@ -208,8 +208,9 @@ test('a master of a cluster that does not answer holds up its own workers only',
   await Promise.all(silent.map((name) => engine.inState(name, 'paused')));
   // Attempts to connect to it again among them.
   await sleep(12_000);
-  expect(silent.map((name) => engine.runtime.worker(name).state)).toEqual(['paused', 'paused']);
-  expect(Math.max(...gaps())).toBeLessThan(6_000);
+  expect(new Set(silent.map((name) => engine.runtime.worker(name).state))).toEqual(new Set(['paused']));
+  // No command of theirs may wait for those that the silent one does not answer.
+  expect(Math.max(...gaps())).toBeLessThan(2_000);
   expect(silent.map((name) => engine.runtime.worker(name).reason).join()).toContain('no answer within 5 s');
   cluster.masters[2]?.resume();
   await Promise.all(names.flat().map((name) => engine.okTicks(name, 3)));

@@ -31,10 +31,10 @@ function start(secure = false) {
   other.isAwaited = false;
   const failed: string[] = [];
   /** Asks for something that is never answered, until that is called. */
-  const ask = (bytes = 100): (() => void) => {
+  const ask = (bytes = 100, hangsOn?: (one: Socket) => boolean): (() => void) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     hanging.push(reject);
-    watch.within(promise, bytes).catch((error: Error) => failed.push(error.message));
+    watch.within(promise, bytes, hangsOn).catch((error: Error) => failed.push(error.message));
     return resolve;
   };
   return { socket, other, handle, reasons, failed, ask };
@@ -117,6 +117,25 @@ test('nobody waits for more than a minute, whatever moves', async () => {
   expect(reasons).toEqual([]);
   await wait(1_000);
   expect(reasons).toEqual(['no answer within 60 s']);
+});
+
+test('who knows on which connection he waits cuts no other, and fails as well where that is none', async () => {
+  const { socket, other, reasons, failed, ask } = start();
+  other.isAwaited = true;
+  ask(100, (one) => one === (socket as unknown as Socket));
+  const minute = async (): Promise<void> => {
+    for (let s = 0; s < 60; s++) {
+      for (const each of [socket, other]) each.bytesRead += 1;
+      await wait(1_000);
+    }
+  };
+  await minute();
+  expect(reasons).toEqual(['no answer within 60 s']);
+  expect(failed).toEqual(['no answer within 60 s']);
+  ask(100, () => false);
+  await minute();
+  expect(reasons).toHaveLength(1);
+  expect(failed).toHaveLength(2);
 });
 
 test('nothing is counted while nobody waits, and no timer is left', async () => {

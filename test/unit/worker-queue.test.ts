@@ -1,20 +1,22 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type BatchKind, Onward, type QueueOptions, WorkerQueue } from '../../src/store/worker-queue.ts';
+import { type BatchKind, Onward, type Outcome, type QueueOptions, WorkerQueue } from '../../src/store/worker-queue.ts';
 import { settle } from '../support/fake-clock.ts';
 
 interface Batch {
   readonly requests: readonly string[];
-  answer(answers?: readonly (string | Error | Onward<string>)[]): void;
+  answer(answers?: Answers): void;
   fail(error: Error): void;
 }
+
+type Answers = readonly (Outcome<string> | Promise<Outcome<string>>)[];
 
 const OPTIONS: QueueOptions = { name: 'Store', batchesMax: 2, operationsMax: 100, weightMax: 1_000 };
 
 /** A kind whose batches the test answers. */
 function kindOf(over: Partial<BatchKind<string, string>> = {}): { kind: BatchKind<string, string>; batches: Batch[] } {
   const batches: Batch[] = [];
-  const run = (requests: readonly string[]): Promise<readonly (string | Error | Onward<string>)[]> => {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly (string | Error | Onward<string>)[]>();
+  const run = (requests: readonly string[]): Promise<Answers> => {
+    const { promise, resolve, reject } = Promise.withResolvers<Answers>();
     batches.push({
       requests,
       answer: (answers = requests.map((request) => `did ${request}`)) => resolve(answers),
@@ -203,6 +205,78 @@ test('a close waits for what goes on', async () => {
   loads.batches[0]?.answer();
   await closed;
   expect(await answer).toBe('did load a');
+});
+
+test('an answer that hangs holds up its own worker only, neither its batch nor later ones, and a close waits for it', async () => {
+  const queue = new WorkerQueue({ ...OPTIONS, batchesMax: 1 });
+  const { kind, batches } = kindOf();
+  const answers = ['a1', 'b1', 'c1', 'a2', 'b2', 'c2'].map((request) => submit(queue, kind, request));
+  await settle();
+  const [a1, c1] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
+  batches[0]?.answer([a1.promise, Promise.resolve('did b1'), c1.promise]);
+  expect(await answers[1]).toBe('did b1');
+  await settle();
+  expect(requestsOf(batches).slice(1)).toEqual([['b2']]);
+  batches[1]?.answer();
+  expect(await answers[4]).toBe('did b2');
+  c1.reject(new Error('c1 is gone'));
+  await expect(answers[2]).rejects.toThrow('c1 is gone');
+  await settle();
+  expect(requestsOf(batches).slice(2)).toEqual([['c2']]);
+  batches[2]?.answer([Promise.resolve(new Error('c2 is bad'))]);
+  await expect(answers[5]).rejects.toThrow('c2 is bad');
+  let closed = false;
+  const closing = queue.close().then(() => {
+    closed = true;
+  });
+  await settle();
+  expect([batches.length, closed]).toEqual([3, false]);
+  a1.resolve('did a1');
+  await settle();
+  expect(requestsOf(batches).slice(3)).toEqual([['a2']]);
+  expect(closed).toBe(false);
+  batches[3]?.answer([Promise.resolve('did a2')]);
+  await closing;
+  expect(await Promise.all([answers[0], answers[3]])).toEqual(['did a1', 'did a2']);
+});
+
+test('answers that hang count among those that may wait, and what was promised goes on in another kind', async () => {
+  const queue = new WorkerQueue({ ...OPTIONS, operationsMax: 2 });
+  const [first, loads] = [kindOf(), kindOf()];
+  const answers = ['a1', 'b1'].map((request) => submit(queue, first.kind, request));
+  await settle();
+  const { promise, resolve } = Promise.withResolvers<Onward<string>>();
+  first.batches[0]?.answer([promise, new Promise(() => undefined)]);
+  await settle();
+  await expect(submit(queue, first.kind, 'c1')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  resolve(Onward.to(loads.kind, 'load a', 1));
+  await settle();
+  expect(requestsOf(loads.batches)).toEqual([['load a']]);
+  loads.batches[0]?.answer([Promise.resolve('did load a')]);
+  expect(await answers[0]).toBe('did load a');
+  const again = submit(queue, first.kind, 'a2');
+  await settle();
+  first.batches[1]?.answer();
+  expect(await again).toBe('did a2');
+});
+
+test('no batch begins while what waits for promised answers weighs more than the batches that may be under way', async () => {
+  const queue = new WorkerQueue({ ...OPTIONS, batchesMax: 2 });
+  const { kind, batches } = kindOf({ weightMax: 10 });
+  for (const request of ['a', 'b', 'c']) void submit(queue, kind, request, 11);
+  await settle();
+  const a = Promise.withResolvers<string>();
+  for (const [n, answer] of [a.promise, new Promise<string>(() => undefined)].entries()) batches[n]?.answer([answer]);
+  await settle();
+  expect(requestsOf(batches)).toEqual([['a'], ['b']]);
+  a.resolve('did a');
+  await settle();
+  expect(requestsOf(batches).slice(2)).toEqual([['c']]);
+  // Where nothing was promised, also one whose batches may weigh nothing begins.
+  const alone = kindOf({ weightMax: 0 });
+  void submit(new WorkerQueue(OPTIONS), alone.kind, 'a', 0);
+  await settle();
+  expect(requestsOf(alone.batches)).toEqual([['a']]);
 });
 
 test('kinds take turns: one with many batches does not hold up another', async () => {

@@ -26,6 +26,7 @@ interface Silence {
 
 interface Waiter {
   readonly bytes: number;
+  readonly hangsOn: (socket: Socket) => boolean;
   ms: number;
   readonly reject: (error: Error) => void;
 }
@@ -50,11 +51,11 @@ export class AnswerWatch {
 
   /**
    * Waits for what `work` answers to about so many bytes. A connection that is silent is cut with the reason: what hangs on it fails by
-   * that.
+   * that. `hangsOn`: what is cut when it takes too long; all that are awaited where nothing better is known.
    */
-  async within<T>(work: Promise<T>, bytes: number): Promise<T> {
+  async within<T>(work: Promise<T>, bytes: number, hangsOn: Waiter['hangsOn'] = () => true): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const waiter: Waiter = { bytes, ms: 0, reject };
+    const waiter: Waiter = { bytes, hangsOn, ms: 0, reject };
     this.#waiting.add(waiter);
     this.#timer ??= this.#begin();
     try {
@@ -102,9 +103,13 @@ export class AnswerWatch {
     );
   }
 
-  /** On which connection it hangs is not known here. */
+  /** Cut, since what it sent would stay in line there, behind the bounds of whoever sends more. */
   #giveUp(waiter: Waiter): void {
-    for (const socket of this.#silent.keys()) cut(socket, waiter.ms);
+    for (const socket of this.#silent.keys()) {
+      if (!waiter.hangsOn(socket)) continue;
+      cut(socket, waiter.ms);
+      this.#silent.delete(socket);
+    }
     this.#waiting.delete(waiter);
     waiter.reject(this.#o.onLate(lateness(waiter.ms)));
   }

@@ -90,12 +90,14 @@ export class RedisClient {
   }
 
   /**
-   * Many scripts in one write for each server that gets some. Their replies, with an Error in the place of one that failed alone.
+   * Many scripts in one write for each server that gets some. Their replies, with an Error in the place of one that failed alone; of a
+   * cluster a promise of each, as one of its servers may be silent.
    * @throws RuntimeError STORE_UNAVAILABLE: the outcome of all is unknown
    */
-  async runAll(calls: readonly ScriptCall[], bytes: number): Promise<readonly unknown[]> {
+  async runAll(calls: readonly SizedCall[]): Promise<readonly unknown[]> {
     const client = this.#client;
-    if (client instanceof Cluster) return this.within(this.#sendEach(calls), bytes);
+    if (client instanceof Cluster) return this.#sendEach(calls);
+    const bytes = calls.reduce((sum, call) => sum + call.bytes, 0);
     const pipeline = client.pipeline();
     for (const { script, key, args } of calls) pipeline.evalsha(script.sha, 1, key, ...(args as (string | number)[]));
     return this.within(this.#replies(pipeline.exec(), calls), bytes);
@@ -105,12 +107,21 @@ export class RedisClient {
    * In a cluster every command is on its own: those of a pipeline are followed to where their slots have moved only if all are sent on
    * to the same place.
    */
-  #sendEach(calls: readonly ScriptCall[]): Promise<readonly unknown[]> {
+  #sendEach(calls: readonly SizedCall[]): readonly Promise<unknown>[] {
     const streams = this.#masters.flatMap(({ stream }: Connected) => stream ?? []);
     for (const stream of streams) stream.cork();
-    const replies = calls.map((call) => this.#run(call));
+    const replies = calls.map((call) => {
+      const reply = this.#answers.within(this.#run(call), call.bytes, (socket) => this.#awaits(socket, call.key));
+      return reply.catch((thrown: unknown) => this.#failed(thrown));
+    });
     for (const stream of streams) stream.uncork();
-    return Promise.all(replies);
+    return replies;
+  }
+
+  /** A command for this key is not answered there. */
+  #awaits(socket: Socket, key: string): boolean {
+    const node = this.#nodes.find(({ stream }) => stream === socket);
+    return node?.commandQueue.toArray().some(({ command }) => command.args.includes(key)) ?? false;
   }
 
   async #replies(
@@ -266,6 +277,9 @@ export interface ScriptCall {
   readonly key: string;
   readonly args: readonly (string | number)[];
 }
+
+/** `bytes`: about, of the request. */
+export type SizedCall = ScriptCall & { readonly bytes: number };
 
 /** A Lua script with its SHA-1, by which the server knows it. */
 export interface Script {

@@ -15,7 +15,7 @@ import type {
   StoredWorker,
   WorkerId,
 } from '../contracts.ts';
-import { type BatchKind, Onward, WorkerQueue } from '../worker-queue.ts';
+import { type BatchKind, Onward, type Outcome, WorkerQueue } from '../worker-queue.ts';
 import type { RedisClient, Script } from './redis-client.ts';
 import { CLAIM, COMMIT, OVERWRITE, RAISE, READ, REMOVE } from './scripts.ts';
 
@@ -172,15 +172,20 @@ export class RedisStateStore implements StateStore {
   }
 
   async #pipeline(calls: readonly Call[]): Promise<readonly unknown[]> {
-    const scripts = calls.map(({ script, worker, args }) => ({ script, key: this.#keyOf(worker), args }));
-    const bytes = calls.reduce((sum, call) => sum + call.bytes, 0);
-    const replies = await this.#client.runAll(scripts, bytes);
+    const scripts = calls.map(({ script, worker, args, bytes }) => ({ script, key: this.#keyOf(worker), args, bytes }));
+    const replies = await this.#client.runAll(scripts);
     return calls.map((call, index) => {
       const reply = replies[index];
-      if (!isLarge(reply)) return reply;
-      const whole = { ...call, args: [...call.args.slice(0, -1), ''] };
-      return Onward.to(this.#loads, whole, reply[1]);
+      return reply instanceof Promise
+        ? reply.then((later) => this.#toOutcome(call, later))
+        : this.#toOutcome(call, reply);
     });
+  }
+
+  #toOutcome(call: Call, reply: unknown): Outcome<unknown> {
+    if (!isLarge(reply)) return reply;
+    const whole = { ...call, args: [...call.args.slice(0, -1), ''] };
+    return Onward.to(this.#loads, whole, reply[1]);
   }
 
   #keyOf(worker: WorkerId): string {

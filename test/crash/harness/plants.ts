@@ -118,11 +118,8 @@ function withCommitScript(change: (text: string) => string): void {
   const text = change(COMMIT.text);
   if (text === COMMIT.text) throw new Error('the script of a commit is no longer what this bug changes');
   const planted = changed(text);
-  around(RedisClient, 'runAll', (call, [calls, bytes]) =>
-    call(
-      calls.map((one) => (one.script === COMMIT ? { ...one, script: planted } : one)),
-      bytes,
-    ),
+  around(RedisClient, 'runAll', (call, [calls]) =>
+    call(calls.map((one) => (one.script === COMMIT ? { ...one, script: planted } : one))),
   );
 }
 
