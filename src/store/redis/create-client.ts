@@ -71,8 +71,8 @@ export function createClient(
 }
 
 /**
- * A server of a cluster that is new is connected to at once, and commands for it fail until it is there: one that is silent would hold
- * up who waits for the connection, and with him all whose commands were sent together with his.
+ * A server of a cluster that is new is connected to at once, and commands for it fail until it is there: nothing waits for a connection to
+ * one that is silent.
  */
 function withNodes(cluster: Cluster): Cluster {
   const connect = (node: Redis): void => {
