@@ -13,6 +13,7 @@ import { RuntimeError } from './core/errors.ts';
 import { EventSource } from './core/events.ts';
 import { newId } from './core/ids.ts';
 import { DURABLE_WINDOW_MS, MiB } from './core/limits.ts';
+import { parseWorkerId } from './core/worker-id.ts';
 import type {
   Runtime,
   RuntimeEvents,
@@ -33,7 +34,7 @@ import { startReconciler } from './supervisor/reconciler.ts';
 import { Scheduler } from './supervisor/scheduler.ts';
 import type { SlotServices } from './supervisor/slot-services.ts';
 import { SpreadPolicy } from './supervisor/spread.ts';
-import { parseWorkerId, WorkerRegistry } from './supervisor/worker-registry.ts';
+import { WorkerRegistry } from './supervisor/worker-registry.ts';
 import { closeCompiler } from './workers/esbuild-service.ts';
 
 const STOP_GRACE_MS = 10_000;

@@ -2,7 +2,7 @@
  * Configured workers that this node could not deploy. The engine tells whoever deploys them and keeps nothing of it: of a worker that
  * was never stored it does not even know the name.
  */
-import { parseWorkerId } from '../supervisor/worker-registry.ts';
+import { parseWorkerId } from '../core/worker-id.ts';
 
 export interface Refusal {
   readonly state: 'invalid' | 'stopped';

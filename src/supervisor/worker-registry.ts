@@ -4,6 +4,7 @@
  */
 import { RuntimeError, toRuntimeError } from '../core/errors.ts';
 import { STATE_LIMITS } from '../core/limits.ts';
+import { parseWorkerId } from '../core/worker-id.ts';
 import type { RuntimeEvents, UnsavedWorker, WorkerOptions, WorkerPatch, WorkerStatus } from '../runtime.ts';
 import type { Claimed, RecordStore, StateStore, StoredWorker, WorkerId } from '../store/contracts.ts';
 import { compileWorker } from '../workers/compile.ts';
@@ -27,19 +28,6 @@ export interface RegistryOptions {
   readonly records: RecordStore;
   readonly minIntervalMs?: number | undefined;
   readonly onStored: (event: RuntimeEvents['state']) => void;
-}
-
-const NAME = /^[a-z0-9][a-z0-9-_.]{0,62}$/i;
-
-/** `name` or `workspace/name` → `workspace/name`. @throws RuntimeError BAD_ARGUMENT */
-export function parseWorkerId(name: string): WorkerId {
-  const parts = name.includes('/') ? name.split('/') : ['default', name];
-  if (parts.length !== 2 || !parts.every((part) => NAME.test(part)))
-    throw new RuntimeError(
-      'BAD_ARGUMENT',
-      `"${name}" is no worker name: letters, digits, - _ . and at most 63 of them, with an optional workspace/ before.`,
-    );
-  return parts.join('/');
 }
 
 export class WorkerRegistry {
