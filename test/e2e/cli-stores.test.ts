@@ -86,7 +86,7 @@ describe('the stop of a node', () => {
     const node = startCli(['start', '--json'], { cwd });
     await Promise.all([node.line(/c2.*count is 2/), node.line(/counter.*count is 2/)]);
     await Promise.all([postgres.kill(), redis.kill()]);
-    await node.next(/"to":"paused"/);
+    await node.line(/"to":"paused"/);
     node.process.kill('SIGINT');
     expect(await node.ended, node.lines.join('\n')).toBe(4);
     const last = JSON.parse(node.lines.at(-1) ?? '') as { unsaved: { worker: string }[] };

@@ -209,8 +209,8 @@ test('a master of a cluster that does not answer holds up its own workers only',
   // Attempts to connect to it again among them.
   await sleep(12_000);
   expect(new Set(silent.map((name) => engine.runtime.worker(name).state))).toEqual(new Set(['paused']));
-  // No command of theirs may wait for those that the silent one does not answer.
-  expect(Math.max(...gaps())).toBeLessThan(2_000);
+  // No command of theirs may wait the 5 s for those that the silent one does not answer. The client asks it for the slots, once, for 2 s.
+  expect(Math.max(...gaps())).toBeLessThan(4_000);
   expect(silent.map((name) => engine.runtime.worker(name).reason).join()).toContain('no answer within 5 s');
   cluster.masters[2]?.resume();
   await Promise.all(names.flat().map((name) => engine.okTicks(name, 3)));
