@@ -211,7 +211,11 @@ test('a master of a cluster that does not answer holds up its own workers only',
   expect(new Set(silent.map((name) => engine.runtime.worker(name).state))).toEqual(new Set(['paused']));
   // No command of theirs may wait the 5 s for those that the silent one does not answer. The client asks it for the slots, once, for 2 s.
   expect(Math.max(...gaps())).toBeLessThan(4_000);
-  expect(silent.map((name) => engine.runtime.worker(name).reason).join()).toContain('no answer within 5 s');
+  // Told by whoever sees it first: the worker's own watch, or that of the connection.
+  for (const name of silent)
+    expect(engine.runtime.worker(name).reason).toMatch(
+      /no answer within 5 s|has not answered for 5 s|no connection|connect/,
+    );
   cluster.masters[2]?.resume();
   await Promise.all(names.flat().map((name) => engine.okTicks(name, 3)));
   await Promise.all(names.flat().map((name) => expectNothingLost(engine, name)));
