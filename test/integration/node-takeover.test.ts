@@ -253,12 +253,7 @@ workers: [{ file: w.js }]
 
   test('waits no longer than a few seconds for a `runtime state` that was killed', { timeout: 60_000 }, async () => {
     const group = newGroup();
-    await migratePostgres({ url: database.url, schema: group.schema }, { checkOnly: false });
-    const client = new Client(database.url);
-    await client.connect();
-    onTestFinished(() => client.end());
-    await client.query('BEGIN');
-    await client.query(`LOCK TABLE "${group.schema}".workers`);
+    const client = await lockWorkers(group.schema, 'ACCESS EXCLUSIVE');
     const config = `postgres: { url: "${database.url}", schema: ${group.schema} }\nworkers: [{ file: w.js }]\n`;
     const cwd = folderWith({ 'w.js': COUNTER, 'runtime.yaml': config });
     const command = startCli(['state', 'list'], { cwd });
@@ -279,13 +274,8 @@ workers: [{ file: w.js }]
 
   test('ends the start of one whose lease was lost while it deployed its workers', { timeout: 60_000 }, async () => {
     const group = newGroup();
-    await migratePostgres({ url: database.url, schema: group.schema }, { checkOnly: false });
-    const client = new Client(database.url);
-    await client.connect();
-    onTestFinished(() => client.end());
-    // Workers can be listed and not claimed.
-    await client.query('BEGIN');
-    await client.query(`LOCK TABLE "${group.schema}".workers IN SHARE MODE`);
+    // They can be listed and not claimed.
+    const client = await lockWorkers(group.schema, 'SHARE');
     const first = startProcess(group);
     await poll(
       'it deploys',
@@ -305,3 +295,14 @@ workers: [{ file: w.js }]
     expect(said).not.toContain('cannot run');
   });
 });
+
+/** All tables are there, and that of the workers is locked until this connection ends. */
+async function lockWorkers(schema: string, mode: 'SHARE' | 'ACCESS EXCLUSIVE'): Promise<Client> {
+  await migratePostgres({ url: database.url, schema }, { checkOnly: false });
+  const client = new Client(database.url);
+  await client.connect();
+  onTestFinished(() => client.end());
+  await client.query('BEGIN');
+  await client.query(`LOCK TABLE "${schema}".workers IN ${mode} MODE`);
+  return client;
+}
