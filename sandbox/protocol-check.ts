@@ -4,7 +4,7 @@
  */
 import type { FromCell, GuestError, GuestFunction, LoadReport, RunOutcome, StreamEntry } from './protocol.ts';
 
-const OUTCOMES: readonly RunOutcome[] = ['ok', 'error', 'timeout', 'memory', 'cancelled'];
+const OUTCOMES: readonly RunOutcome[] = ['ok', 'error', 'timeout', 'memory', 'cpu', 'cancelled'];
 const FUNCTIONS: readonly GuestFunction[] = ['setup', 'tick', 'resume', 'on_error'];
 const LEVELS: readonly unknown[] = ['debug', 'info', 'warn', 'error'];
 const FAILURES: readonly unknown[] = [

@@ -3,7 +3,7 @@
  * 4-byte big-endian length and a UTF-8 JSON array of messages. Both sides check what they read: a cell is untrusted.
  */
 
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** Largest frame either side accepts, checked before anything is buffered. */
 export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
@@ -94,6 +94,7 @@ export interface SandboxLimits {
   readonly callsOpen: number;
   readonly callsPerTick: number;
   readonly callJsonBytes: number;
+  readonly callBytesPerTick: number;
 }
 
 /** `ctx.worker` for one call. Times are Unix milliseconds. */
@@ -140,6 +141,8 @@ export type ToCell =
       readonly fn: GuestFunction;
       readonly timeoutMs: number;
       readonly graceMs: number;
+      /** CPU time of the run, ms. Absent: no limit of its own. */
+      readonly cpuLimitMs?: number;
       readonly info: RunInfo;
       readonly world?: GuestWorld;
       /** Adapter → JSON of what `ctx.<adapter>.unresolved` shows; only where there is something to show. */
@@ -174,7 +177,7 @@ export type ToCell =
   | ({ readonly kind: 'unload' } & Address);
 
 /** How a run ended, as the cell sees it. */
-export type RunOutcome = 'ok' | 'error' | 'timeout' | 'memory' | 'cancelled';
+export type RunOutcome = 'ok' | 'error' | 'timeout' | 'memory' | 'cpu' | 'cancelled';
 
 export type FromCell =
   | { readonly kind: 'hello'; readonly protocol: number; readonly pid: number; readonly node: string }

@@ -38,6 +38,8 @@ export interface WorkerOptions {
   readonly setupTimeoutMs?: number;
   /** Default 10,000. */
   readonly onErrorTimeoutMs?: number;
+  /** CPU time of one call of `setup`, `tick`, `resume` or `on_error`, ms. Default null: bounded by their timeouts alone. */
+  readonly cpuLimitMs?: number | null;
   /** Default 64 MiB for JavaScript, 256 MiB for Python. */
   readonly memoryBytes?: number;
   /** `dedicated` gives the worker a cell of its own. Default `shared`. */

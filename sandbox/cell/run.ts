@@ -1,5 +1,13 @@
 /** One run of a guest (loading it, or one call of its functions) and its clock, which stands still while the node holds it. */
-import type { GuestError, LoadFailure, LoadReport, RunOutcome } from '../protocol.ts';
+import type { Address, FromCell, GuestError, LoadFailure, LoadReport, RunOutcome, StreamEntry } from '../protocol.ts';
+
+/** What the node says of a run when it orders it. */
+export interface RunLimits {
+  readonly run: number;
+  readonly timeoutMs: number;
+  readonly graceMs: number;
+  readonly cpuLimitMs?: number;
+}
 
 export class Run {
   readonly id: number;
@@ -8,6 +16,8 @@ export class Run {
   readonly startedAt: number;
   /** From the order until the guest was entered: other guests had the slots. */
   readonly waitedMs: number;
+  readonly cpuLimitMs: number;
+  #cpuEndMs: number;
   readonly cpuBeforeMs: number;
   /** The node knows that it has begun. */
   told = false;
@@ -15,7 +25,7 @@ export class Run {
   ended = false;
   report: LoadReport | null = null;
   error: GuestError | null = null;
-  phase: 'running' | 'expired' | 'cancelled' = 'running';
+  phase: 'running' | 'expired' | 'overspent' | 'cancelled' = 'running';
   #deadline: number;
   #leftWhenHeld: number | null = null;
 
@@ -26,6 +36,7 @@ export class Run {
     readonly askedAt?: number;
     readonly now: number;
     readonly cpuBeforeMs: number;
+    readonly cpuLimitMs?: number | undefined;
   }) {
     this.id = order.id;
     this.timeoutMs = order.timeoutMs;
@@ -33,12 +44,19 @@ export class Run {
     this.startedAt = order.now;
     this.waitedMs = order.now - (order.askedAt ?? order.now);
     this.cpuBeforeMs = order.cpuBeforeMs;
+    this.cpuLimitMs = order.cpuLimitMs ?? Number.POSITIVE_INFINITY;
+    this.#cpuEndMs = order.cpuBeforeMs + this.cpuLimitMs;
     this.#deadline = order.now + order.timeoutMs;
   }
 
   /** Milliseconds until the time (or the grace after it) is over. */
   leftMs(now: number): number {
     return this.#leftWhenHeld ?? this.#deadline - now;
+  }
+
+  /** `guest.cpuMs`: what its isolate has used by now, all runs together; asked for only where there is a limit. */
+  hasOverspent(guest: { readonly cpuMs: number }): boolean {
+    return this.#cpuEndMs !== Number.POSITIVE_INFINITY && guest.cpuMs > this.#cpuEndMs;
   }
 
   get held(): boolean {
@@ -50,8 +68,9 @@ export class Run {
   }
 
   /** What took so long was not the run's doing. */
-  extend(ms: number): void {
+  extend(ms: number, cpuMs: number): void {
     if (!this.held) this.#deadline += ms;
+    this.#cpuEndMs += cpuMs;
   }
 
   resume(now: number): void {
@@ -86,6 +105,10 @@ export function errorOf(run: Run, outcome: RunOutcome): GuestError | null {
         message: 'The worker used more memory than its limit.',
         stack: run.error?.stack ?? '',
       };
+    case 'cpu': {
+      const message = `The call used more CPU time than its limit of ${run.cpuLimitMs / 1_000} s.`;
+      return { name: 'CpuLimitError', message, stack: run.error?.stack ?? '' };
+    }
     case 'cancelled':
       return { name: 'CancelledError', message: 'The call was ended because the worker was stopped.', stack: '' };
   }
@@ -95,9 +118,39 @@ export function errorOf(run: Run, outcome: RunOutcome): GuestError | null {
 export const LOAD_FAILURES: Readonly<Record<RunOutcome, LoadFailure>> = {
   timeout: 'TICK_TIMEOUT',
   memory: 'MEMORY_LIMIT',
+  cpu: 'TICK_TIMEOUT',
   error: 'USER_ERROR',
   ok: 'INTERNAL',
   cancelled: 'INTERNAL',
 };
+
+/** What the node is told of a run that is over; times in milliseconds. */
+export interface RunEnding {
+  readonly outcome: RunOutcome;
+  readonly error: GuestError | null;
+  readonly durationMs: number;
+  readonly cpuMs: number;
+  readonly intact: boolean;
+  /** The last of the guest's stream. */
+  readonly entries?: readonly StreamEntry[] | undefined;
+}
+
+export function endedMessage(address: Address, run: Pick<Run, 'id' | 'waitedMs'>, ending: RunEnding): FromCell {
+  const { entries, outcome, error, durationMs, cpuMs, intact } = ending;
+  return {
+    kind: 'ended',
+    ...address,
+    run: run.id,
+    ...(entries === undefined ? undefined : { entries }),
+    outcome,
+    ...(error === null ? undefined : { error }),
+    waitedMs: microseconds(run.waitedMs),
+    durationMs: microseconds(durationMs),
+    cpuMs: microseconds(cpuMs),
+    intact,
+  };
+}
+
+export const microseconds = (ms: number): number => Math.round(ms * 1_000) / 1_000;
 
 export const NO_REPORT: GuestError = { name: 'InternalError', message: 'the worker ended without a report', stack: '' };

@@ -4,9 +4,19 @@
  * still: it waits for answers, for timers, or for its next run.
  */
 import type { EntryPoint, GuestIsolate, SliceEnd } from '../isolate/guest-isolate.ts';
-import type { Address, FromCell, GuestError, RunOutcome, StreamEntry } from '../protocol.ts';
+import type { Address, FromCell, RunOutcome, StreamEntry } from '../protocol.ts';
 import { EntryCollector, partsOf, STREAM_CHARS } from './entries.ts';
-import { errorOf, LOAD_FAILURES, NO_REPORT, Run } from './run.ts';
+import { GuestTimers } from './guest-timers.ts';
+import {
+  endedMessage,
+  errorOf,
+  LOAD_FAILURES,
+  microseconds,
+  NO_REPORT,
+  Run,
+  type RunEnding,
+  type RunLimits,
+} from './run.ts';
 
 export interface SandboxHost {
   send(message: FromCell): void;
@@ -40,11 +50,20 @@ export class Sandbox {
   #guest: GuestIsolate | null = null;
   #pending: Slice[] = [];
   #run: Run | null = null;
-  #timers = new Map<number, NodeJS.Timeout>();
+  readonly #timers = new GuestTimers((call) => {
+    if (this.#run !== null) this.#push({ entry: 'deliver', args: [call, 'null'] });
+  });
   #deadlineTimer: NodeJS.Timeout | null = null;
   /** Waits for a slot or holds one: it asks for the next only after it has given this one back. */
   #queued = false;
-  #slice: { since: number; limitMs: number; nextDrainAt: number; disposedAt: number | null } | null = null;
+  #slice: {
+    /** Null for what the node asks besides. */
+    run: Run | null;
+    since: number;
+    limitMs: number;
+    nextDrainAt: number;
+    disposedAt: number | null;
+  } | null = null;
   #unloading = false;
   #loaded = false;
   #stuck = false;
@@ -54,7 +73,7 @@ export class Sandbox {
     this.language = language;
     this.#host = host;
     this.#entries = new EntryCollector(
-      (call, ms) => this.#setTimer(call, ms),
+      (call, ms) => this.#timers.set(call, ms),
       ({ report, error }) => {
         if (this.#run === null) return;
         this.#run.ended = true;
@@ -92,15 +111,15 @@ export class Sandbox {
     this.#push({ entry: 'load', args: [specJson], opens });
   }
 
-  begin(message: { run: number; timeoutMs: number; graceMs: number }, orderJson: string): void {
+  begin(message: RunLimits, orderJson: string): void {
     const guest = this.#guest;
     if (guest === null || guest.disposed || !this.#loaded || this.#run !== null) {
       const error = { name: 'InternalError', message: 'the sandbox cannot run now', stack: '' };
-      return this.#sendEnded({ id: message.run, waitedMs: 0 }, 'error', error, 0, 0, false);
+      return this.#neverRan(message.run, { outcome: 'error', error, intact: false });
     }
-    const { run: id, timeoutMs, graceMs } = message;
+    const { run: id, ...limits } = message;
     const askedAt = performance.now();
-    const opens = (now: number): Run => new Run({ id, timeoutMs, graceMs, askedAt, now, cpuBeforeMs: guest.cpuMs });
+    const opens = (now: number): Run => new Run({ ...limits, id, askedAt, now, cpuBeforeMs: guest.cpuMs });
     this.#push({ entry: 'begin', args: [orderJson], opens });
   }
 
@@ -130,7 +149,7 @@ export class Sandbox {
       // The run still waits for its slot.
       const before = this.#pending.length;
       this.#pending = this.#pending.filter((slice) => slice.entry !== 'begin');
-      if (this.#pending.length < before) this.#sendEnded({ id: run, waitedMs: 0 }, 'cancelled', null, 0, 0, true);
+      if (this.#pending.length < before) this.#neverRan(run, { outcome: 'cancelled', error: null, intact: true });
       return;
     }
     current.phase = 'cancelled';
@@ -159,7 +178,7 @@ export class Sandbox {
     if (run === null) return;
     this.#disarmDeadline();
     const limitMs = run.held ? run.timeoutMs : run.leftMs(since);
-    this.#slice = { since, limitMs, nextDrainAt: since + DRAIN_MS, disposedAt: null };
+    this.#slice = { run, since, limitMs, nextDrainAt: since + DRAIN_MS, disposedAt: null };
     const end = limitMs <= 0 ? ({ kind: 'terminated' } as const) : await guest.enter(slice.entry, slice.args, limitMs);
     this.#slice = null;
     this.#afterSlice(end);
@@ -167,8 +186,9 @@ export class Sandbox {
 
   async #runAside({ entry, id }: NonNullable<Slice['aside']>, args: Slice['args'], guest: GuestIsolate): Promise<void> {
     const since = performance.now();
+    const cpuBeforeMs = guest.cpuMs;
     this.#disarmDeadline();
-    this.#slice = { since, limitMs: ASIDE_MS, nextDrainAt: since + DRAIN_MS, disposedAt: null };
+    this.#slice = { run: null, since, limitMs: ASIDE_MS, nextDrainAt: since + DRAIN_MS, disposedAt: null };
     const end = await guest.enter(entry, args, ASIDE_MS);
     this.#slice = null;
     if (this.#unloading) return this.#finishUnload();
@@ -179,7 +199,7 @@ export class Sandbox {
     if (guest.disposed && this.#run !== null) return this.#finish('cancelled', false);
     this.#sendStream();
     this.#host.send({ kind: 'settled', ...this.address });
-    this.#run?.extend(performance.now() - since);
+    this.#run?.extend(performance.now() - since, guest.cpuMs - cpuBeforeMs);
     this.#armDeadline();
   }
 
@@ -203,11 +223,15 @@ export class Sandbox {
       this.#sendStream();
       slice.nextDrainAt = now + Math.max(DRAIN_MS, chars / DRAIN_CHARS_PER_MS);
     }
+    if (slice.run?.hasOverspent(guest) === true && slice.run.phase === 'running') {
+      slice.run.phase = 'overspent';
+      guest.dispose();
+    }
     if (now - slice.since > slice.limitMs + SETTLE_MS) guest.dispose();
     if (!guest.disposed) return;
     slice.disposedAt ??= now;
     if (now - slice.disposedAt >= DISPOSED_SETTLE_MS)
-      this.#reportStuck(now - slice.since < slice.limitMs ? 'memory' : 'timeout');
+      this.#reportStuck(now - slice.since < slice.limitMs && slice.run?.phase !== 'overspent' ? 'memory' : 'timeout');
   }
 
   #push(slice: Slice): void {
@@ -229,6 +253,8 @@ export class Sandbox {
     if (this.#guest?.disposed !== true) this.#guest?.ring.rewind();
     // Also where the order came when the slice was as good as over: its guest is gone, and nothing else would end the run.
     if (run.phase === 'cancelled') return this.#finish('cancelled', false);
+    if (run.phase === 'overspent') return this.#finish('cpu', false);
+    const overspent = this.#guest !== null && run.hasOverspent(this.#guest);
     switch (end.kind) {
       case 'threw':
         run.error ??= end.error;
@@ -240,6 +266,8 @@ export class Sandbox {
       case 'returned':
         break;
     }
+    // What it did is done; but a limit that counts only where somebody looks would be a lottery.
+    if (overspent) return this.#finish('cpu', this.language === 'javascript');
     if (run.ended && this.#guest?.ring.openCalls === 0) {
       const outOfMemory = this.language === 'python' && run.error?.name === 'MemoryError';
       const broken = this.language === 'python' && run.error?.name === 'InterpreterError';
@@ -284,32 +312,14 @@ export class Sandbox {
       }
     } else {
       const cpuMs = Math.max(0, (this.#guest?.cpuMs ?? 0) - run.cpuBeforeMs);
-      this.#sendEnded(run, outcome, error, now - run.startedAt, cpuMs, whole, entries);
+      const ending = { outcome, error, durationMs: now - run.startedAt, cpuMs, intact: whole, entries };
+      this.#host.send(endedMessage(this.address, run, ending));
     }
     if (!whole) this.#dispose();
   }
 
-  #sendEnded(
-    run: Pick<Run, 'id' | 'waitedMs'>,
-    outcome: RunOutcome,
-    error: GuestError | null,
-    durationMs: number,
-    cpuMs: number,
-    intact: boolean,
-    entries?: readonly StreamEntry[] | undefined,
-  ): void {
-    this.#host.send({
-      kind: 'ended',
-      ...this.address,
-      run: run.id,
-      ...(entries === undefined ? undefined : { entries }),
-      outcome,
-      ...(error === null ? undefined : { error }),
-      waitedMs: microseconds(run.waitedMs),
-      durationMs: microseconds(durationMs),
-      cpuMs: microseconds(cpuMs),
-      intact,
-    });
+  #neverRan(id: number, ending: Pick<RunEnding, 'outcome' | 'error' | 'intact'>): void {
+    this.#host.send(endedMessage(this.address, { id, waitedMs: 0 }, { ...ending, durationMs: 0, cpuMs: 0 }));
   }
 
   #sendStream(): undefined {
@@ -341,17 +351,6 @@ export class Sandbox {
     }
   }
 
-  #setTimer(call: number, ms: number): void {
-    clearTimeout(this.#timers.get(call));
-    this.#timers.delete(call);
-    if (ms < 0) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(call);
-      if (this.#run !== null) this.#push({ entry: 'deliver', args: [call, 'null'] });
-    }, ms);
-    this.#timers.set(call, timer);
-  }
-
   #armDeadline(): void {
     this.#disarmDeadline();
     const run = this.#run;
@@ -376,7 +375,6 @@ export class Sandbox {
 
   #clearTimers(): void {
     this.#disarmDeadline();
-    for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }
 
@@ -395,5 +393,3 @@ export class Sandbox {
     this.#host.send({ kind: 'stuck', ...this.address, cause });
   }
 }
-
-const microseconds = (ms: number): number => Math.round(ms * 1_000) / 1_000;

@@ -65,6 +65,7 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
   let open = 0;
   let openChars = 0;
   let made = 0;
+  let madeChars = 0;
   let timerCount = 0;
   let phase: 'idle' | 'running' | 'expired' = 'idle';
 
@@ -83,7 +84,15 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
         return reject(fault('OUTPUT_LIMIT', `The arguments of a call have at most ${limits.callJsonBytes} bytes.`));
       if (openChars + chars > OPEN_ARGUMENTS_MAX * limits.callJsonBytes)
         return reject(fault('CALL_LIMIT', 'The arguments of the open calls are too large together; await some first.'));
+      if (madeChars + chars > limits.callBytesPerTick)
+        return reject(
+          fault(
+            'CALL_LIMIT',
+            `The calls of one tick may have ${limits.callBytesPerTick} bytes of arguments and results.`,
+          ),
+        );
       openChars += chars;
+      madeChars += chars;
       const id = ++lastId;
       if (holds) {
         stream.open(++open);
@@ -164,8 +173,9 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
     },
     settle(id, json) {
       const entry = take(id);
-      if (entry === undefined) fire(id);
-      else entry.resolve(json);
+      if (entry === undefined) return fire(id);
+      madeChars += json.length;
+      entry.resolve(json);
     },
     refuse: (id, code, message) => take(id)?.reject(fault(code, message)),
     expire() {
@@ -181,6 +191,7 @@ export function createCalls(stream: Stream, limits: SandboxLimits, onTimerError:
     begin() {
       forget();
       made = 0;
+      madeChars = 0;
       phase = 'running';
     },
   };

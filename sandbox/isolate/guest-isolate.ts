@@ -47,6 +47,7 @@ export class GuestIsolate {
   readonly context: ivm.Context;
   readonly api: ivm.Reference<Record<string, unknown>>;
   readonly #entries: Record<EntryPoint, ivm.Reference<(...args: never[]) => void>>;
+  #cpuMs = 0;
 
   private constructor(parts: Pick<GuestIsolate, 'ring' | 'isolate' | 'context' | 'api'>) {
     this.ring = parts.ring;
@@ -107,9 +108,10 @@ export class GuestIsolate {
     }
   }
 
-  /** CPU that the guest has used, ms; may be read while it runs. */
+  /** CPU that the guest has used, ms; may be read while it runs. Of one that is gone: when it was last read. */
   get cpuMs(): number {
-    return this.isolate.isDisposed ? 0 : Number(this.isolate.cpuTime) / 1e6;
+    if (!this.isolate.isDisposed) this.#cpuMs = Number(this.isolate.cpuTime) / 1e6;
+    return this.#cpuMs;
   }
 
   get disposed(): boolean {
@@ -117,7 +119,9 @@ export class GuestIsolate {
   }
 
   dispose(): void {
-    if (!this.isolate.isDisposed) this.isolate.dispose();
+    if (this.isolate.isDisposed) return;
+    void this.cpuMs;
+    this.isolate.dispose();
   }
 }
 

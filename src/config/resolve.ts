@@ -118,6 +118,7 @@ function resolveWorker(
   for (const finding of findings)
     report([...(finding.in === 'worker' ? path : ['defaults']), finding.key], finding.message);
   const memoryBytes = given.memory ?? defaults.memory;
+  const cpuLimitMs = given.cpu ?? defaults.cpu;
   const params = given.params ?? defaults.params;
   return {
     enabled: given.enabled ?? defaults.enabled,
@@ -132,6 +133,7 @@ function resolveWorker(
       setupTimeoutMs: given.setupTimeout ?? defaults.setupTimeout,
       onErrorTimeoutMs: given.onErrorTimeout ?? defaults.onErrorTimeout,
       isolation: given.isolation ?? defaults.isolation,
+      ...(cpuLimitMs === undefined ? {} : { cpuLimitMs }),
       ...(memoryBytes === undefined ? {} : { memoryBytes }),
     },
   };

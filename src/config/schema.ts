@@ -61,6 +61,9 @@ const settings = {
   timeout: timeout('one tick'),
   setupTimeout: timeout('setup'),
   onErrorTimeout: timeout('on_error'),
+  cpu: duration(...RANGES.timeoutMs).describe(
+    'CPU time that one call of setup, tick, resume or on_error may use. Default: no limit but its timeout.',
+  ),
   memory: bytes(8 * MiB, 4096 * MiB).describe(
     `Memory limit of the worker. Default ${JAVASCRIPT_MEMORY} for JavaScript and TypeScript, ${PYTHON_MEMORY} for Python.`,
   ),

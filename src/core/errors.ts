@@ -44,6 +44,7 @@ export const ERRORS = {
   USER_ERROR: rule('worker', false, 500, 1),
   TICK_TIMEOUT: rule('worker', false, 504, 1),
   MEMORY_LIMIT: rule('worker', false, 500, 1),
+  CPU_LIMIT: rule('worker', false, 500, 1),
   CALL_LIMIT: rule('worker', false, 429, 1),
   OUTPUT_LIMIT: rule('worker', false, 413, 1),
   STATE_INVALID: rule('worker', false, 422, 1),

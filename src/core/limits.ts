@@ -53,6 +53,9 @@ export const CALLS_PER_TICK_MAX = 1_000;
 /** JSON of one call's arguments, and of its result. */
 export const CALL_JSON_BYTES_MAX = 8 * MiB;
 
+/** JSON of all calls that one tick makes, arguments and results together. */
+export const CALL_BYTES_PER_TICK_MAX = 64 * MiB;
+
 /** Durable calls of one worker that are open, or whose outcome no tick has seen. They are part of every commit. */
 export const INTENTS_MAX = 32;
 /** JSON of the request and of the result that one of them keeps. */

@@ -154,7 +154,7 @@ export interface StateStore {
 }
 
 /** How a tick (or setup) ended, as it is told to people. */
-export type TickOutcome = 'ok' | 'error' | 'timeout' | 'memory' | 'cell-lost' | 'cancelled';
+export type TickOutcome = 'ok' | 'error' | 'timeout' | 'memory' | 'cpu' | 'cell-lost' | 'cancelled';
 
 export interface TickRecord {
   readonly worker: WorkerId;

@@ -1,8 +1,8 @@
 /** What a guest says while it runs, dealt with in its order: state to the ledger, logs to the records, calls to the bridge. */
 import type { LogLevel, StreamEntry } from '../../sandbox/protocol.ts';
 import { RuntimeError, toRuntimeError } from '../core/errors.ts';
-import { CALLS_OPEN_MAX } from '../core/limits.ts';
 import type { CompiledWorker } from '../workers/definition.ts';
+import { CallMeter } from './call-meter.ts';
 import type { DurableCalls } from './durable-calls.ts';
 import type { Ledger } from './ledger.ts';
 import type { CommitNeed } from './ledger-options.ts';
@@ -32,6 +32,7 @@ export class Calls {
   readonly #owner: CallsOwner;
   /** Calls of the run in flight. */
   #open = 0;
+  readonly #meter = new CallMeter();
   /** Calls that no adapter has answered yet, those of ended runs among them. */
   #unanswered = 0;
 
@@ -43,8 +44,8 @@ export class Calls {
   /** @throws RuntimeError CELL_PROTOCOL when the cell let something through that it must not */
   take(entries: readonly StreamEntry[], session: Session, ledger: Ledger): void {
     for (const entry of entries) {
-      if ((entry[0] === 'q' || entry[0] === 'f') && this.#open > CALLS_OPEN_MAX)
-        throw new RuntimeError('CELL_PROTOCOL', 'a cell let too many calls through');
+      if (entry[0] === 'q' || entry[0] === 'f')
+        this.#meter.ask(session.signal, this.#open, entry[0] === 'q' ? entry[3].length : 0);
       switch (entry[0]) {
         case 's':
           ledger.write(entry[1], entry[2]);
@@ -134,7 +135,9 @@ export class Calls {
     this.#unanswered += 1;
     signal.addEventListener('abort', close);
     try {
-      session.send({ kind: 'reply', call, json: await work() });
+      const json = await work();
+      this.#meter.answer(signal, json.length);
+      session.send({ kind: 'reply', call, json });
     } catch (thrown) {
       const error = toRuntimeError(thrown);
       if (error.code === 'INTERNAL')

@@ -2,6 +2,7 @@
 import type { LoadSpec } from '../../sandbox/protocol.ts';
 import type { Dispatcher } from '../bridge/dispatcher.ts';
 import {
+  CALL_BYTES_PER_TICK_MAX,
   CALL_JSON_BYTES_MAX,
   CALLS_OPEN_MAX,
   CALLS_PER_TICK_MAX,
@@ -46,6 +47,7 @@ export function loadSpec(
       callsOpen: CALLS_OPEN_MAX,
       callsPerTick: CALLS_PER_TICK_MAX,
       callJsonBytes: CALL_JSON_BYTES_MAX,
+      callBytesPerTick: CALL_BYTES_PER_TICK_MAX,
     },
   };
 }

@@ -19,13 +19,14 @@ export function runOrder(
   slot: RunSlot,
   error?: GuestError,
 ): RunOrder {
-  const { schedule } = definition.settings;
+  const { schedule, cpuLimitMs } = definition.settings;
   const dueAt = slot.dueAt ?? services.clock.wallMs();
   const world = services.world?.({ worker: id, fn, tick: head.tick, dueAt }) ?? null;
   const order: RunOrder = {
     fn,
     timeoutMs,
     graceMs: TIMEOUT_GRACE_MS,
+    ...(cpuLimitMs === null ? undefined : { cpuLimitMs }),
     info: {
       tick: head.tick,
       intervalMs: schedule.kind === 'interval' ? schedule.intervalMs : null,

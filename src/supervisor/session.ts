@@ -53,6 +53,7 @@ export interface RunOrder {
   readonly fn: GuestFunction;
   readonly timeoutMs: number;
   readonly graceMs: number;
+  readonly cpuLimitMs?: number;
   readonly info: RunInfo;
   readonly error?: GuestError;
   readonly world?: GuestWorld;

@@ -77,6 +77,8 @@ function errorCodeOf(result: RunResult): ErrorCode | null {
       return 'TICK_TIMEOUT';
     case 'memory':
       return 'MEMORY_LIMIT';
+    case 'cpu':
+      return 'CPU_LIMIT';
     case 'cell-lost':
       return result.loss?.culprit === true ? 'SANDBOX_CRASH' : 'CELL_LOST';
     case 'cancelled':

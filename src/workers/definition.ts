@@ -26,6 +26,8 @@ export interface WorkerSettings {
   readonly tickTimeoutMs: number;
   readonly setupTimeoutMs: number;
   readonly onErrorTimeoutMs: number;
+  /** CPU time of one call of its functions; null: only the timeouts bound it. */
+  readonly cpuLimitMs: number | null;
   readonly memoryBytes: number;
   readonly isolation: 'shared' | 'dedicated';
 }

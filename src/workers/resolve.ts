@@ -33,6 +33,7 @@ const setting = {
   tickTimeoutMs: z.number().optional(),
   setupTimeoutMs: z.number().optional(),
   onErrorTimeoutMs: z.number().optional(),
+  cpuLimitMs: z.number().nullable().optional(),
   memoryBytes: z.number().optional(),
   isolation: z.enum(['shared', 'dedicated']).optional(),
 };
@@ -102,6 +103,7 @@ function resolve(
       'onErrorTimeoutMs',
       given.onErrorTimeoutMs ?? before?.onErrorTimeoutMs ?? ON_ERROR_TIMEOUT_MS,
     ),
+    cpuLimitMs: cpuLimit(given.cpuLimitMs === undefined ? before?.cpuLimitMs : given.cpuLimitMs),
     memoryBytes: between(
       'memoryBytes',
       given.memoryBytes ?? before?.memoryBytes ?? MEMORY_BYTES_DEFAULT[language],
@@ -129,6 +131,9 @@ function checkSchedule(schedule: Schedule, minIntervalMs: number): void {
 }
 
 const timeout = (name: string, value: number): number => between(name, value, 10, 3_600_000);
+
+const cpuLimit = (ms: number | null | undefined): number | null =>
+  ms === null || ms === undefined ? null : timeout('cpuLimitMs', ms);
 
 function between(name: string, value: number, min: number, max: number): number {
   if (Number.isFinite(value) && value >= min && value <= max) return value;

@@ -40,6 +40,47 @@ describe.each([
   });
 });
 
+describe('a limit of CPU time', () => {
+  const LOOP = `ctx.state.set('before', true); for (;;);`;
+  const SPIN_JS = `const until = Date.now() + 120; while (Date.now() < until);`;
+
+  test.each([
+    ['JavaScript', `export function tick(ctx) { ${LOOP} }`],
+    ['Python', `def tick(ctx):\n    ctx.state.set("before", True)\n    while True: pass\n`],
+  ])('ends a loop in %s long before its timeout, charges it, and the worker goes on', async (_language, text) => {
+    const engine = await startEngine();
+    await engine.run('w', text, { cpuLimitMs: 200, maxErrors: 2 });
+    const tick = await engine.next('tick', ({ worker }) => worker === 'default/w');
+    expect(tick).toMatchObject({ outcome: 'cpu', errorCode: 'CPU_LIMIT' });
+    expect(tick.cpuMs).toBeGreaterThan(200);
+    expect(tick.errorMessage).toContain('0.2 s');
+    await engine.inState('w', 'failed');
+    expect(await engine.runtime.readState('w')).toEqual({ before: true });
+    expect(engine.cells.filter(({ event }) => event === 'lost')).toEqual([]);
+  });
+
+  test('counts what many short turns use together, and none of the waiting between them', async () => {
+    const engine = await startEngine();
+    const turns = `for (let i = 0; i < 20; i++) { const until = Date.now() + 20; while (Date.now() < until); await new Promise((go) => setTimeout(go, 1)); }`;
+    await engine.run('busy', `export async function tick(ctx) { ${turns} }`, { cpuLimitMs: 150, maxErrors: 1 });
+    await engine.run('waits', `export async function tick(ctx) { await new Promise((go) => setTimeout(go, 400)); }`, {
+      cpuLimitMs: 150,
+    });
+    const busy = await engine.next('tick', ({ worker }) => worker === 'default/busy');
+    expect(busy).toMatchObject({ outcome: 'cpu', errorCode: 'CPU_LIMIT' });
+    await engine.okTicks('waits');
+  });
+
+  test('holds for a call that came to its end, and can be changed while the worker runs', async () => {
+    const engine = await startEngine();
+    await engine.run('w', `export function tick(ctx) { ${SPIN_JS} }`, { cpuLimitMs: 50, maxErrors: 1_000 });
+    const over = await engine.next('tick', ({ worker }) => worker === 'default/w');
+    expect(over).toMatchObject({ outcome: 'cpu', errorCode: 'CPU_LIMIT' });
+    await engine.runtime.reconfigure('w', { cpuLimitMs: null });
+    await engine.okTicks('w');
+  });
+});
+
 describe('time limits', () => {
   test('a tick that waits for a call gets TickTimeoutError there, may catch it, and still counts as a timeout', async () => {
     const engine = await startEngine();

@@ -46,6 +46,7 @@ export const LIMITS: SandboxLimits = {
   logLinesPer10s: 1_000,
   callsOpen: 100,
   callsPerTick: 1_000,
+  callBytesPerTick: 64 * 1024 * 1024,
   callJsonBytes: MIB,
 };
 

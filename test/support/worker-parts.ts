@@ -21,6 +21,7 @@ export function settingsOf({ language = 'javascript', ...settings }: PartOptions
         tickTimeoutMs: 60_000,
         setupTimeoutMs: 60_000,
         onErrorTimeoutMs: 10_000,
+        cpuLimitMs: null,
         memoryBytes: 64 * 1024 * 1024,
         isolation: 'shared',
         ...settings,

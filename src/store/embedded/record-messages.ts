@@ -25,7 +25,7 @@ export type RecordReply =
 
 /** Numbers on disk are positions in these lists: append only. */
 export const FUNCTIONS: readonly TickRecord['fn'][] = ['setup', 'tick'];
-export const OUTCOMES: readonly TickOutcome[] = ['ok', 'error', 'timeout', 'memory', 'cell-lost', 'cancelled'];
+export const OUTCOMES: readonly TickOutcome[] = ['ok', 'error', 'timeout', 'memory', 'cell-lost', 'cancelled', 'cpu'];
 export const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
 export const TICK_CELLS = 12;

@@ -1,0 +1,26 @@
+/** Timers that a guest asked for. They end with its run: nothing of a worker stirs between two calls. */
+export class GuestTimers {
+  readonly #onDue: (call: number) => void;
+  readonly #timers = new Map<number, NodeJS.Timeout>();
+
+  constructor(onDue: (call: number) => void) {
+    this.#onDue = onDue;
+  }
+
+  /** A negative time takes the timer back. */
+  set(call: number, ms: number): void {
+    clearTimeout(this.#timers.get(call));
+    this.#timers.delete(call);
+    if (ms < 0) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(call);
+      this.#onDue(call);
+    }, ms);
+    this.#timers.set(call, timer);
+  }
+
+  clear(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}
