@@ -15,6 +15,7 @@ import { newId } from './core/ids.ts';
 import { DURABLE_WINDOW_MS, MiB } from './core/limits.ts';
 import { parseWorkerId } from './core/worker-id.ts';
 import type {
+  Overload,
   Runtime,
   RuntimeEvents,
   RuntimeOptions,
@@ -27,13 +28,14 @@ import { checkedWorld, checkListener, checkRuntimeOptions } from './runtime-opti
 import type { LogRecord, MinuteRecord, TickRecord } from './store/contracts.ts';
 import { type OpenStores, openStores } from './store/open-stores.ts';
 import type { LeaseState, NodeInfo } from './store/placement.ts';
-import { CellPool } from './supervisor/cell-pool.ts';
+import { CellPool, SLOTS_PER_CORE } from './supervisor/cell-pool.ts';
 import { createGuestSupply } from './supervisor/guest-supply.ts';
 import { Parking } from './supervisor/parking.ts';
 import { startReconciler } from './supervisor/reconciler.ts';
 import { Scheduler } from './supervisor/scheduler.ts';
 import type { SlotServices } from './supervisor/slot-services.ts';
 import { SpreadPolicy } from './supervisor/spread.ts';
+import { Turns } from './supervisor/turns.ts';
 import { WorkerRegistry } from './supervisor/worker-registry.ts';
 import { closeCompiler } from './workers/esbuild-service.ts';
 
@@ -42,13 +44,12 @@ const STOP_GRACE_MS = 10_000;
 const ACT_MS_MIN = 1_000;
 const CELLS_MAX = 32;
 const WORKERS_PER_CELL = { javascript: 1_000, python: 40 } as const;
-/** Guests that run at once over all cells: more than cores hides the hand-over between threads, many more costs throughput. */
-const SLOTS_PER_CORE = 2;
 
 interface Parts {
   readonly stores: Stores;
   readonly registry: WorkerRegistry;
   readonly pool: CellPool;
+  readonly turns: Turns;
 }
 
 type Stores = Omit<OpenStores, 'kind' | 'close'> & { readonly kind: StoreStatus['kind'] };
@@ -123,6 +124,12 @@ class Engine implements Runtime {
       },
       availableParallelism() * SLOTS_PER_CORE,
     );
+    const turns = new Turns({
+      clock: this.#clock,
+      cores: availableParallelism(),
+      onOverload: (overload, over) => this.#onOverload(overload, over),
+    });
+    this.#cleanup.push('the turns', () => turns.close());
     this.#cleanup.push('the cells', () => pool.close());
     const scheduler = new Scheduler(this.#clock);
     this.#cleanup.push('the scheduler', () => scheduler.stop());
@@ -132,6 +139,7 @@ class Engine implements Runtime {
       clock: this.#clock,
       scheduler,
       pool,
+      turns,
       dispatcher,
       log: this.#log,
       newId,
@@ -169,7 +177,7 @@ class Engine implements Runtime {
       startReconciler(this.#clock, () => registry.reconcile()),
     );
     stores.placement?.watch((lease, reason) => this.#onLease(lease, reason));
-    return { stores, registry, pool };
+    return { stores, registry, pool, turns };
   }
 
   async #openStores(): Promise<Stores> {
@@ -198,6 +206,15 @@ class Engine implements Runtime {
       state: stateStore ?? opened.state,
       records: recordStore ?? opened.records,
     };
+  }
+
+  #onOverload(overload: Overload, over: boolean): void {
+    const { workspace, waiting, oldestMs } = overload;
+    const text = over
+      ? `workspace ${workspace} is not overloaded any more`
+      : `workspace ${workspace} is overloaded: ${waiting} runs wait for their turn, one for ${Math.round(oldestMs)} ms`;
+    this.#log(over ? 'info' : 'warn', text, { workspace });
+    this.#events.emit('overload', { ...overload, over });
   }
 
   /** What runs without a lease is cut: another node may run the same by now. */
@@ -265,14 +282,20 @@ class Engine implements Runtime {
   }
 
   status(): RuntimeStatus {
-    const { registry, pool, stores } = this.#running;
+    const { registry, pool, turns, stores } = this.#running;
     const store = {
       kind: stores.kind,
       ack: stores.kind === 'redis+postgres' ? (this.#options.state?.ack ?? 'redis') : null,
       lag: stores.state.lag?.() ?? null,
       lease: stores.placement?.state ?? null,
     };
-    return { node: this.#node, workers: registry.statuses(), cells: pool.status(), store };
+    return {
+      node: this.#node,
+      workers: registry.statuses(),
+      cells: pool.status(),
+      overloaded: turns.overloads,
+      store,
+    };
   }
   worker(name: string): WorkerStatus {
     return this.#running.registry.status(parseWorkerId(name));

@@ -16,6 +16,7 @@ export type {
   CellOptions,
   CellStatus,
   HttpOptions,
+  Overload,
   PlacementOptions,
   PostgresStoreOptions,
   RedisStoreOptions,

@@ -224,10 +224,15 @@ function sameName(adapters: readonly Adapter[]): string | undefined {
   return names.find((name, index) => names.indexOf(name) < index);
 }
 
-const EVENTS = { tick: true, log: true, state: true, worker: true, cell: true, placement: true } satisfies Record<
-  keyof RuntimeEvents,
-  true
->;
+const EVENTS = {
+  tick: true,
+  log: true,
+  state: true,
+  worker: true,
+  cell: true,
+  overload: true,
+  placement: true,
+} satisfies Record<keyof RuntimeEvents, true>;
 
 /** @throws RuntimeError BAD_ARGUMENT */
 export function checkListener(name: unknown, listener: unknown): void {

@@ -226,10 +226,21 @@ export interface StoreStatus {
   readonly lease: LeaseState | null;
 }
 
+/** A workspace whose runs are due faster than its share of the processors can do them. */
+export interface Overload {
+  readonly workspace: string;
+  /** Runs that are due and wait for their turn. */
+  readonly waiting: number;
+  /** For how long the one that waits longest has waited, ms. */
+  readonly oldestMs: number;
+}
+
 export interface RuntimeStatus {
   readonly node: NodeInfo;
   readonly workers: readonly WorkerStatus[];
   readonly cells: readonly CellStatus[];
+  /** Workspaces that had runs waiting for more than a second, within the last ten. */
+  readonly overloaded: readonly Overload[];
   readonly store: StoreStatus;
 }
 
@@ -253,6 +264,8 @@ export interface RuntimeEvents {
     readonly reason: string | null;
     readonly workers: number;
   };
+  /** A workspace is overloaded, or (`over`) has not been for ten seconds. */
+  readonly overload: Overload & { readonly over: boolean };
   /**
    * Who owns the workers. `standby`: another node does, and {@link Runtime.start} waits. `lost`: another one took over, for good:
    * every worker was ended here, and a new engine has to be made to stand by.

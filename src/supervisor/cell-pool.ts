@@ -78,6 +78,8 @@ const STUCK = {
   timeout: 'a worker in it did not end in time and could not be ended otherwise',
   damage: 'a worker in it damaged its sandbox',
 } as const;
+/** Slots that all cells have together, for each core: more than one hides the hand-over between threads, many more cost throughput. */
+export const SLOTS_PER_CORE = 2;
 const READY_TIMEOUT_MS = 30_000;
 const IDLE_MS = 5_000;
 const SAMPLE_MS = 100;
@@ -258,9 +260,13 @@ export class CellPool {
     return cell;
   }
 
-  /** Running slices are limited over the whole node: the cells share the slots, each has at least one. */
+  /**
+   * The cells share the slots, but each may keep every core busy when the others rest: what all of them run together is limited
+   * by the turns that runs wait for (turns.ts).
+   */
   #slotsPerCell(): number {
-    return Math.max(1, Math.floor(this.#slotsTotal / Math.max(1, this.#cells.size)));
+    const least = Math.ceil(this.#slotsTotal / SLOTS_PER_CORE);
+    return Math.max(least, Math.floor(this.#slotsTotal / Math.max(1, this.#cells.size)));
   }
 
   #shareSlots(): void {

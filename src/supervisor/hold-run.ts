@@ -5,7 +5,12 @@ import type { WorkerSelf } from './worker-self.ts';
 const LOOK_MS = 100;
 
 /** Waits, then runs; does not run what was lost or ended meanwhile, and not what must never run again. */
-export async function runWhenAllowed(self: WorkerSelf, session: Session, order: () => RunOrder): Promise<RunResult> {
+export async function runWhenAllowed(
+  self: WorkerSelf,
+  session: Session,
+  dueMono: number,
+  order: () => RunOrder,
+): Promise<RunResult> {
   const { services } = self;
   for (let why = services.obstacle(); why !== null; why = services.obstacle()) {
     if (self.state === 'stopping' || !session.alive || self.ledger.lost !== null) return NOT_RUN;
@@ -15,5 +20,5 @@ export async function runWhenAllowed(self: WorkerSelf, session: Session, order: 
     });
     if (services.obstacle() === null) self.onStoreAway(false, '');
   }
-  return session.run(order());
+  return session.run(order(), dueMono);
 }

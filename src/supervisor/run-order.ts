@@ -8,6 +8,8 @@ import type { WorkerSelf } from './worker-self.ts';
 /** Of a tick: its slot, and when the one before began. Unix ms. */
 export interface RunSlot {
   readonly dueAt?: number;
+  /** The same on the monotonic clock. */
+  readonly dueMono?: number;
   readonly lastTickAt?: number | null;
 }
 

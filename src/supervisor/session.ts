@@ -18,6 +18,7 @@ import type { Clock } from '../core/clock.ts';
 import type { CellLoss } from './cell-loss.ts';
 import type { CellPool, PlaceRequest, SandboxHandle, SandboxOrder } from './cell-pool.ts';
 import type { SandboxMessage } from './cell-seats.ts';
+import { SLOW_AFTER_MS, type Turn, type Turns } from './turns.ts';
 
 export interface RunResult {
   readonly outcome: RunOutcome | 'cell-lost';
@@ -38,6 +39,7 @@ export type OpenResult =
 
 export interface SessionOptions {
   readonly pool: CellPool;
+  readonly turns: Turns;
   readonly clock: Clock;
   readonly request: PlaceRequest;
   readonly onEntries: (entries: readonly StreamEntry[], session: Session) => void;
@@ -63,7 +65,13 @@ export interface RunOrder {
 interface OpenRun {
   readonly id: number;
   readonly order: RunOrder;
-  readonly sentAt: number;
+  /** Monotonic. */
+  readonly askedAt: number;
+  turn: Turn | null;
+  /** What its worker's last run used, ms. */
+  readonly costMs: number;
+  /** Monotonic; null while it waits for its turn. */
+  sentAt: number | null;
   /** Monotonic; null while the cell has not said that it has begun, which it says of what is not over at once. */
   startedAt: number | null;
   heldMs: number;
@@ -74,6 +82,8 @@ interface OpenRun {
   readonly resolve: (result: RunResult) => void;
 }
 
+/** A worker that has not run yet is taken for one of the many that need little. */
+const COST_MS_UNKNOWN = 1;
 /** A cell loads its workers one after the other, so the last of many may wait. */
 const OPEN_MS_MAX = 60_000;
 /** A cell that says nothing for that long is given up; one that goes on working is given this many times as long. */
@@ -98,6 +108,7 @@ export class Session {
   #handle: SandboxHandle | null = null;
   #run: OpenRun | null = null;
   #lastRun = 0;
+  #costMs = COST_MS_UNKNOWN;
   #over = false;
   #cancelWatch: () => void = () => undefined;
   /** Messages of the cell at the last look, and when a look last found more of them. */
@@ -176,23 +187,37 @@ export class Session {
     return Math.max(0, run.order.timeoutMs - (this.#clock.monoMs() - since) + run.heldMs);
   }
 
-  run(order: RunOrder): Promise<RunResult> {
+  /** `dueMono`: since when it should run. It waits for its turn first. */
+  run(order: RunOrder, dueMono = this.#clock.monoMs()): Promise<RunResult> {
     return new Promise((resolve) => {
       if (this.#over || this.#run !== null) return resolve(NOT_RUN);
-      const id = ++this.#lastRun;
-      this.#quietSince = this.#clock.monoMs();
-      this.#run = {
-        id,
+      const now = this.#clock.monoMs();
+      const run: OpenRun = {
+        id: ++this.#lastRun,
         order,
-        sentAt: this.#clock.monoMs(),
+        askedAt: now,
+        turn: null,
+        costMs: this.#costMs,
+        sentAt: null,
         startedAt: null,
         heldMs: 0,
         heldSince: null,
         abort: null,
         resolve,
       };
-      this.#handle?.send({ kind: 'run', run: id, ...order });
+      this.#run = run;
+      run.turn = this.#options.turns.ask({
+        workspace: this.#options.request.workspace,
+        dueMono,
+        costMs: this.#costMs,
+        begin: () => this.#begin(run),
+      });
     });
+  }
+
+  #begin(run: OpenRun): void {
+    run.sentAt = this.#quietSince = this.#clock.monoMs();
+    this.#handle?.send({ kind: 'run', run: run.id, ...run.order });
   }
 
   send(order: SandboxOrder): void {
@@ -215,6 +240,7 @@ export class Session {
   cancel(): void {
     const run = this.#run;
     if (run === null) return;
+    if (run.sentAt === null) return this.#finish({ ...NOT_RUN, intact: true });
     this.#handle?.send({ kind: 'cancel', run: run.id });
     this.#cancelWatch();
     this.#cancelWatch = this.#clock.after(CANCEL_MS_MAX, () => {
@@ -238,7 +264,7 @@ export class Session {
   checkOverdue(): void {
     const run = this.#run;
     const handle = this.#handle;
-    if (run === null || handle === null || run.heldSince !== null) return;
+    if (run === null || handle === null || run.heldSince !== null || run.sentAt === null) return;
     const now = this.#clock.monoMs();
     if (handle.cellMessages !== this.#heard) this.#quietSince = now;
     this.#heard = handle.cellMessages;
@@ -256,14 +282,22 @@ export class Session {
   #onMessage(message: SandboxMessage): void {
     switch (message.kind) {
       case 'started':
-        if (this.#run !== null) this.#run.startedAt ??= this.#clock.monoMs() - message.forMs;
+        if (this.#run === null) return;
+        this.#run.startedAt ??= this.#clock.monoMs() - message.forMs;
+        if (message.forMs >= SLOW_AFTER_MS) this.#run.turn?.outlasts();
         return;
+      case 'settled':
+        return this.#run?.turn?.giveBack();
       case 'stream':
         return this.#options.onEntries(message.entries, this);
       case 'ended': {
         if (message.entries !== undefined) this.#options.onEntries(message.entries, this);
         if (message.run !== this.#run?.id) return;
-        const { outcome, error = null, waitedMs, durationMs, cpuMs, intact } = message;
+        const { outcome, error = null, durationMs, cpuMs, intact } = message;
+        const { askedAt, sentAt, costMs } = this.#run;
+        const waitedMs = message.waitedMs + ((sentAt ?? askedAt) - askedAt);
+        this.#options.turns.spent(this.#options.request.workspace, cpuMs, costMs);
+        this.#costMs = cpuMs;
         const result: RunResult = { outcome, error, waitedMs, durationMs, cpuMs, intact, loss: null };
         if (!intact) {
           this.#end();
@@ -281,7 +315,7 @@ export class Session {
     this.#end();
     const run = this.#run;
     if (run === null) return this.#options.onIdleLoss(loss, this);
-    const durationMs = this.#clock.monoMs() - (run.startedAt ?? run.sentAt);
+    const durationMs = this.#clock.monoMs() - (run.startedAt ?? run.sentAt ?? this.#clock.monoMs());
     this.#finish({ ...verdict(loss), waitedMs: 0, durationMs, cpuMs: 0, intact: false, loss });
   }
 
@@ -294,6 +328,7 @@ export class Session {
     const run = this.#run;
     if (run === null) return;
     this.#run = null;
+    run.turn?.giveBack();
     this.#cancelWatch();
     run.abort?.abort();
     run.resolve(result);

@@ -7,12 +7,14 @@ import type { Claimed, LogRecord, TickRecord } from '../store/contracts.ts';
 import type { Schedule } from '../workers/definition.ts';
 import type { CellPool } from './cell-pool.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { Turns } from './turns.ts';
 import type { WorkerSelf } from './worker-self.ts';
 
 export interface SlotServices {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly pool: CellPool;
+  readonly turns: Turns;
   readonly dispatcher: Dispatcher;
   readonly log: (level: LogLevel, message: string, fields?: Record<string, unknown>) => void;
   readonly newId: () => string;

@@ -53,6 +53,7 @@ function openOnce(
 ): Promise<OpenResult> {
   return Session.open({
     pool: services.pool,
+    turns: services.turns,
     clock: services.clock,
     signal: new AbortController().signal,
     request: {

@@ -161,6 +161,7 @@ export class WorkerLife {
     try {
       opened = await Session.open({
         pool: self.services.pool,
+        turns: self.services.turns,
         clock: self.services.clock,
         request: {
           workspace: self.definition.workspace,
@@ -262,6 +263,7 @@ export class WorkerLife {
     self.update({ tick: tick + 1, skipped: skipped + due.skipped, lastTickAt: startedAt });
     const result = await this.#run(session, 'tick', self.definition.settings.tickTimeoutMs, {
       dueAt: due.dueWall,
+      dueMono: due.dueMono,
       lastTickAt,
     });
     const blamed = account(self, result);
@@ -303,7 +305,8 @@ export class WorkerLife {
       durable.begin(fn);
       return runOrder(this.#self, fn, timeoutMs, times, error);
     };
-    const result = await runWhenAllowed(this.#self, session, order);
+    const dueMono = times.dueMono ?? this.#self.services.clock.monoMs();
+    const result = await runWhenAllowed(this.#self, session, dueMono, order);
     durable.end(result.outcome);
     if (result.error === null) return result;
     return { ...result, error: { ...result.error, stack: compiled.mapStack(result.error.stack) } };

@@ -9,6 +9,7 @@ import { MemoryRecordStore, MemoryStateStore } from '../../src/store/memory.ts';
 import type { CellPool } from '../../src/supervisor/cell-pool.ts';
 import { startReconciler } from '../../src/supervisor/reconciler.ts';
 import { Scheduler } from '../../src/supervisor/scheduler.ts';
+import { Turns } from '../../src/supervisor/turns.ts';
 import { WorkerRegistry } from '../../src/supervisor/worker-registry.ts';
 
 export interface RegistryOptions {
@@ -34,6 +35,7 @@ export interface RegistryUnderTest {
 export function createRegistry(options: RegistryOptions): RegistryUnderTest {
   const { pool, clock = systemClock, store = new MemoryStateStore(), parkAboveMs = Number.POSITIVE_INFINITY } = options;
   const scheduler = options.scheduler ?? new Scheduler(clock);
+  const turns = new Turns({ clock, cores: 2, onOverload: () => undefined });
   const ticks: TickRecord[] = [];
   const logs: LogRecord[] = [];
   const states: RuntimeEvents['worker'][] = [];
@@ -44,6 +46,7 @@ export function createRegistry(options: RegistryOptions): RegistryUnderTest {
       clock,
       scheduler,
       pool,
+      turns,
       dispatcher: new Dispatcher([]),
       log: (level, message, fields) => {
         engineLog.push(`${level}: ${message}`);
@@ -71,6 +74,7 @@ export function createRegistry(options: RegistryOptions): RegistryUnderTest {
   onTestFinished(async () => {
     stopReconciler();
     scheduler.stop();
+    turns.close();
     await pool.close();
   });
   return { registry, ticks, logs, states, engineLog, engineFields };

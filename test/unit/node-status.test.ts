@@ -10,6 +10,7 @@ function statusWith(workers: readonly Worker[], lag: RuntimeStatus['store']['lag
     node: { node: 'n1', host: 'h', pid: 1 },
     workers,
     cells: [],
+    overloaded: [],
     store: { kind: 'redis+postgres', ack: 'redis', lag, lease: 'held' },
   };
   return nodeStatus({ status: () => status } as unknown as Runtime, { standby: null, refusals: new Refusals() });

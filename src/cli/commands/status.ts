@@ -36,7 +36,7 @@ function show(status: NodeStatus, output: Output): void {
       `${output.style('gray', label.padEnd(9))}  ${style === undefined ? value : output.style(style, value)}`,
     );
   };
-  const { version, node, host, pid, since, store, cells, workers } = status;
+  const { version, node, host, pid, since, store, cells, overloaded, workers } = status;
   row('node', `${node === null ? '' : `${node}, `}process ${pid} on ${host}, version ${version}, since ${since}`);
   row(
     'placement',
@@ -51,6 +51,10 @@ function show(status: NodeStatus, output: Output): void {
     'cells',
     `${cells.javascript + cells.python} (${cells.javascript} JavaScript, ${cells.python} Python), ${Math.round(cells.rssBytes / MiB)} MiB`,
   );
+  for (const { workspace, waiting, oldestMs } of overloaded ?? []) {
+    const text = `workspace ${workspace}: ${waiting} runs wait for their turn, the first for ${Math.round(oldestMs)} ms`;
+    row('overload', text, 'yellow');
+  }
   const states = Object.entries(workers.states)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([state, count]) => `${count} ${state}`);

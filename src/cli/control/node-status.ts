@@ -1,6 +1,6 @@
 /** What a node says about itself when `runtime status` asks: bounded, however many workers it has. */
 import { hostname } from 'node:os';
-import type { Runtime, StoreStatus, WorkerStatus } from '../../runtime.ts';
+import type { Overload, Runtime, StoreStatus, WorkerStatus } from '../../runtime.ts';
 import type { LeaseState, NodeInfo } from '../../store/placement.ts';
 import { packageVersion } from '../package.ts';
 import type { Refusal } from '../refusals.ts';
@@ -27,6 +27,7 @@ export interface NodeStatus {
   readonly owner: NodeInfo | null;
   /** This and what follows are null of a node that stands by. `lagSince` is ISO 8601, UTC. */
   readonly store: (StoreStatus & { readonly lagSince: string | null }) | null;
+  readonly overloaded: readonly Overload[] | null;
   readonly cells: { readonly javascript: number; readonly python: number; readonly rssBytes: number } | null;
   readonly workers: {
     readonly total: number;
@@ -37,6 +38,7 @@ export interface NodeStatus {
   } | null;
 }
 
+const OVERLOADED_MAX = 100;
 const UNWELL_MAX = 100;
 const REASON_CHARACTERS_MAX = 500;
 const RUNNING = 'running' as const;
@@ -48,9 +50,18 @@ export function nodeStatus(runtime: Runtime, { standby, refusals }: NodeNotes): 
   const self = { version: packageVersion(), host: hostname(), pid, since };
   if (standby !== null) {
     const { owner } = standby;
-    return { ...self, node: null, placement: 'standby', owner, store: null, cells: null, workers: null };
+    return {
+      ...self,
+      node: null,
+      placement: 'standby',
+      owner,
+      store: null,
+      overloaded: null,
+      cells: null,
+      workers: null,
+    };
   }
-  const { node, workers, cells, store } = runtime.status();
+  const { node, workers, cells, overloaded, store } = runtime.status();
   const lagSince = store.lag === null ? null : new Date(Date.now() - store.lag.sinceMs).toISOString();
   const ofBackend = (backend: string): number => cells.filter((cell) => cell.backend === backend).length;
   return {
@@ -59,6 +70,7 @@ export function nodeStatus(runtime: Runtime, { standby, refusals }: NodeNotes): 
     placement: store.lease,
     owner: null,
     store: { ...store, lagSince },
+    overloaded: overloaded.slice(0, OVERLOADED_MAX),
     cells: {
       javascript: ofBackend('isolate'),
       python: ofBackend('pyodide'),
