@@ -12,9 +12,9 @@ export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
 export const CELL_READ_FD = 3;
 export const CELL_WRITE_FD = 4;
 
-/** File descriptor of the board (cell/board.ts), and what its words (Float64) mean: then come sandbox and incarnation of each. */
+/** File descriptor of the board (cell/board.ts), and what its words (Float64) mean: then come {@link Inside} of each. */
 export const CELL_BOARD_FD = 5;
-export const BOARD = { VERSION: 0, COUNT: 1, FIRST: 2, WORDS: 4_096, WRITTEN: 1 } as const;
+export const BOARD = { VERSION: 0, COUNT: 1, FIRST: 2, WORDS_EACH: 3, WORDS: 4_096, WRITTEN: 2 } as const;
 
 /** `fatal` of a cell that cannot make sandboxes any more: no worker in it is to blame. */
 export const GUEST_NOT_MADE = 'a sandbox could not be made in time';
@@ -117,6 +117,11 @@ export interface GuestWorld {
 export interface Address {
   readonly sandbox: number;
   readonly incarnation: number;
+}
+
+/** A guest that runs, and the processor time that it used when the cell last looked, which it does every 50 ms. */
+export interface Inside extends Address {
+  readonly busyMs: number;
 }
 
 export type ToCell =

@@ -153,6 +153,7 @@ export class Cell implements SandboxHost {
       sandbox.tellStarted(now);
       sandbox.watch(now);
     }
+    if (this.#running.size > 0) this.#wire.board.write(this.#running);
     this.#schedulePump();
   }
 

@@ -67,6 +67,8 @@ export class Sandbox {
   #unloading = false;
   #loaded = false;
   #stuck = false;
+  /** Processor time of the slice that runs, from one look to the next; 0 before the first. */
+  busyMs = 0;
 
   constructor(address: Address, language: 'javascript' | 'python', host: SandboxHost) {
     this.address = address;
@@ -85,10 +87,6 @@ export class Sandbox {
 
   get runningSince(): number | null {
     return this.#slice?.since ?? null;
-  }
-
-  get cpuMs(): number {
-    return this.#guest?.cpuMs ?? 0;
   }
 
   /** The guest waits inside its own write: read the ring, then what did not fit. */
@@ -177,6 +175,7 @@ export class Sandbox {
     const run = this.#run;
     if (run === null) return;
     this.#disarmDeadline();
+    this.busyMs = 0;
     const limitMs = run.held ? run.timeoutMs : run.leftMs(since);
     this.#slice = { run, since, limitMs, nextDrainAt: since + DRAIN_MS, disposedAt: null };
     const end = limitMs <= 0 ? ({ kind: 'terminated' } as const) : await guest.enter(slice.entry, slice.args, limitMs);
@@ -217,6 +216,7 @@ export class Sandbox {
     const slice = this.#slice;
     const guest = this.#guest;
     if (slice === null || guest === null || this.#stuck) return;
+    this.busyMs = Math.min(guest.takeCpuMs(), now - slice.since);
     if (now >= slice.nextDrainAt) {
       this.#readRing();
       const chars = this.#entries.chars;

@@ -48,6 +48,7 @@ export class GuestIsolate {
   readonly api: ivm.Reference<Record<string, unknown>>;
   readonly #entries: Record<EntryPoint, ivm.Reference<(...args: never[]) => void>>;
   #cpuMs = 0;
+  #cpuTakenMs = 0;
 
   private constructor(parts: Pick<GuestIsolate, 'ring' | 'isolate' | 'context' | 'api'>) {
     this.ring = parts.ring;
@@ -112,6 +113,13 @@ export class GuestIsolate {
   get cpuMs(): number {
     if (!this.isolate.isDisposed) this.#cpuMs = Number(this.isolate.cpuTime) / 1e6;
     return this.#cpuMs;
+  }
+
+  /** What it used since this was last asked. */
+  takeCpuMs(): number {
+    const before = this.#cpuTakenMs;
+    this.#cpuTakenMs = this.cpuMs;
+    return this.#cpuTakenMs - before;
   }
 
   get disposed(): boolean {

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Address, BOARD } from '../../sandbox/protocol.ts';
+import { BOARD, type Inside } from '../../sandbox/protocol.ts';
 import { RuntimeError } from '../core/errors.ts';
 import { MiB } from '../core/limits.ts';
 
@@ -50,17 +50,18 @@ export class CellBoard {
    * Who is inside, or was when the cell died; null where it never wrote, or where not all may be on it. Addresses are claims: the
    * caller takes those that it knows.
    */
-  read(): readonly Address[] | null {
+  read(): readonly Inside[] | null {
     if (this.#closed) return null;
     const words = new Float64Array(BOARD.WORDS);
     readSync(this.fd, new Uint8Array(words.buffer), 0, BYTES, 0);
     if (words[BOARD.VERSION] !== BOARD.WRITTEN) return null;
     const count = Math.max(Math.trunc(words[BOARD.COUNT] as number), 0);
-    if (count >= (BOARD.WORDS - BOARD.FIRST) / 2) return null;
-    return Array.from({ length: count }, (_, index) => ({
-      sandbox: words[BOARD.FIRST + index * 2] as number,
-      incarnation: words[BOARD.FIRST + index * 2 + 1] as number,
-    }));
+    if (count >= Math.floor((BOARD.WORDS - BOARD.FIRST) / BOARD.WORDS_EACH)) return null;
+    return Array.from({ length: count }, (_, index) => {
+      const at = BOARD.FIRST + index * BOARD.WORDS_EACH;
+      const [sandbox = 0, incarnation = 0, busyMs = 0] = words.subarray(at, at + BOARD.WORDS_EACH);
+      return { sandbox, incarnation, busyMs };
+    });
   }
 
   close(): void {

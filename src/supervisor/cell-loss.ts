@@ -24,6 +24,8 @@ export interface Occupant {
   readonly running: boolean;
   /** Now or since memory was last measured. */
   readonly ranLately: boolean;
+  /** Processor time meanwhile, ms. */
+  readonly usedMs: number;
   /** {@link CellLoss.killed} of the loss that brought it into probation. */
   readonly killedBefore: boolean;
 }
@@ -41,6 +43,8 @@ export interface CellDeath {
   readonly oomKill: boolean;
 }
 
+/** Of the death of a cell that took too much memory. */
+const SUSPECTS_MAX = 8;
 const KILLED = 'the system killed the process, perhaps because memory ran out';
 
 /** What each of them is told, in their order. */
@@ -48,7 +52,8 @@ export function lossesOf(death: CellDeath, occupants: readonly Occupant[]): read
   const { cause, fromOutside } = death;
   const named = occupants.some((one) => one.named !== null);
   // What grew in a run that is over by now was not there when memory was last measured.
-  const ran = (one: Occupant): boolean => (cause === 'memory' ? one.ranLately : one.running);
+  const greedy = cause === 'memory' ? busiest(occupants.filter((one) => one.ranLately)) : null;
+  const ran = (one: Occupant): boolean => greedy?.has(one) ?? one.running;
   // Memory was taken over time, and a cell that hangs keeps what ended in it to itself: who runs when it is killed need
   // not be who did it, unless nobody else is there.
   const alone = (cause === 'crash' ? occupants.filter(ran) : occupants).length === 1;
@@ -63,6 +68,14 @@ export function lossesOf(death: CellDeath, occupants: readonly Occupant[]): read
     const culprit = one.named !== null || (suspect && alone && !innocent);
     return { reason, suspect, culprit, cause: one.named ?? cause, killed };
   });
+}
+
+/**
+ * Memory is not taken without work. Where many ran, those that worked the most are looked at alone: a thousand cells of their own
+ * for a thousand suspects would harm everybody. Who did it and is not among them will be at it again.
+ */
+function busiest(occupants: readonly Occupant[]): ReadonlySet<Occupant> {
+  return new Set(occupants.toSorted((a, b) => b.usedMs - a.usedMs).slice(0, SUSPECTS_MAX));
 }
 
 /** SECURITY: workers are told why their cell was lost; what that says of the host stays with the operator. */

@@ -4,10 +4,10 @@
  * says whose cell was lost and why.
  */
 import {
-  type Address,
   type Backend,
   type FromCell,
   GUEST_NOT_MADE,
+  type Inside,
   type LoadSpec,
   type ToCell,
 } from '../../sandbox/protocol.ts';
@@ -121,6 +121,7 @@ export class CellPool {
       placed: false,
       running: false,
       ranAt: -1,
+      usedMs: 0,
       named: null,
     };
     cell.seats.set(seat.sandbox, seat);
@@ -305,11 +306,11 @@ export class CellPool {
       return cell.process.kill(STUCK[message.cause]);
     }
     if (seat === undefined) return;
-    noteMessage(cell, seat, message.kind);
+    noteMessage(cell, seat, message);
     seat.listener.onMessage(message);
   }
 
-  #onClosed(cell: Cell, reason: string, fromOutside: boolean, inside: readonly Address[] | null): void {
+  #onClosed(cell: Cell, reason: string, fromOutside: boolean, inside: readonly Inside[] | null): void {
     this.#cells.delete(cell);
     if (inside !== null) noteInside(cell, inside);
     if (cell.idleTimer !== null) clearTimeout(cell.idleTimer);

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { FrameReader, frameOf } from '../../sandbox/cell/channel.ts';
 import { Outbox, type Spacing } from '../../sandbox/cell/outbox.ts';
-import { type Address, CELL_READ_FD, CELL_WRITE_FD, type FromCell, type ToCell } from '../../sandbox/protocol.ts';
+import { CELL_READ_FD, CELL_WRITE_FD, type FromCell, type Inside, type ToCell } from '../../sandbox/protocol.ts';
 import { checkFromCell } from '../../sandbox/protocol-check.ts';
 import { RuntimeError } from '../core/errors.ts';
 import { CellBoard } from './cell-board.ts';
@@ -25,7 +25,7 @@ export interface CellListener {
    * sent SIGKILL, which nothing inside a cell can do to it. `inside`: who it said was inside then, unchecked; null where it
    * never said.
    */
-  onClosed(reason: string, fromOutside: boolean, inside: readonly Address[] | null): void;
+  onClosed(reason: string, fromOutside: boolean, inside: readonly Inside[] | null): void;
 }
 
 /** Bytes that may wait for a cell that does not read. */
@@ -101,7 +101,7 @@ export class CellProcess {
   }
 
   /** Who says to be inside now, unchecked. */
-  inside(): readonly Address[] | null {
+  inside(): readonly Inside[] | null {
     return this.#board.read();
   }
 

@@ -1,5 +1,5 @@
 /** What the pool keeps of a cell and of each worker in it, and what it learns about them from what the cell says. */
-import type { Address, Backend, FromCell } from '../../sandbox/protocol.ts';
+import type { Backend, FromCell, Inside } from '../../sandbox/protocol.ts';
 import type { RuntimeError } from '../core/errors.ts';
 import type { CellLoss } from './cell-loss.ts';
 import type { CellProcess } from './cell-process.ts';
@@ -26,6 +26,8 @@ export interface Seat {
   running: boolean;
   /** {@link Cell.measures} when it was last heard of. */
   ranAt: number;
+  /** Processor time of its runs since memory was last measured, ms. */
+  usedMs: number;
   named: CellLoss['cause'] | null;
 }
 
@@ -56,21 +58,27 @@ export interface Cell {
 }
 
 /** Whether it runs, and that it ran. */
-export function noteMessage(cell: Cell, seat: Seat, kind: SandboxMessage['kind']): void {
+export function noteMessage(cell: Cell, seat: Seat, message: SandboxMessage): void {
+  const { kind } = message;
   if (kind === 'unloaded') return;
+  if (seat.ranAt !== cell.measures) seat.usedMs = 0;
   seat.ranAt = cell.measures;
+  if (kind === 'ended') seat.usedMs += message.cpuMs;
   if (kind !== 'stream') seat.running = kind === 'started';
 }
 
 /** What it said last is better than what its messages said: those may have been on their way. */
-export function noteInside(cell: Cell, inside: readonly Address[]): void {
+export function noteInside(cell: Cell, inside: readonly Inside[]): void {
   for (const seat of cell.seats.values()) {
     if (seat.running) seat.ranAt = cell.measures;
     seat.running = false;
   }
-  for (const { sandbox, incarnation } of inside) {
+  for (const { sandbox, incarnation, busyMs } of inside) {
     const seat = cell.seats.get(sandbox);
-    if (seat?.incarnation === incarnation) seat.running = true;
+    if (seat?.incarnation !== incarnation) continue;
+    seat.running = true;
+    if (seat.ranAt !== cell.measures) seat.usedMs = 0;
+    if (Number.isFinite(busyMs)) seat.usedMs += busyMs;
   }
 }
 

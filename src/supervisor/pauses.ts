@@ -7,6 +7,9 @@ export function setupPauseMs(errors: number): number {
   return BACKOFF_MS[Math.min(errors - 1, BACKOFF_MS.length - 1)] as number;
 }
 
+/** Before a worker that took its cell down gets another one, by how often it did. */
+export const fallPauseMs = setupPauseMs;
+
 /** Before another sandbox is asked for, by tries since one was last prepared. */
 export function sandboxPauseMs(tries: number): number {
   return REPLACE_MS[Math.min(tries, REPLACE_MS.length - 1)] as number;

@@ -284,10 +284,10 @@ export class Session {
       case 'started':
         if (this.#run === null) return;
         this.#run.startedAt ??= this.#clock.monoMs() - message.forMs;
-        if (message.forMs >= SLOW_AFTER_MS) this.#run.turn?.outlasts();
+        if (message.forMs >= SLOW_AFTER_MS && this.#run.turn !== null) this.#options.turns.outlasts(this.#run.turn);
         return;
       case 'settled':
-        return this.#run?.turn?.giveBack();
+        return this.#giveTurnBack(this.#run);
       case 'stream':
         return this.#options.onEntries(message.entries, this);
       case 'ended': {
@@ -324,11 +324,15 @@ export class Session {
     this.#options.onOver?.();
   }
 
+  #giveTurnBack(run: OpenRun | null): void {
+    if (run !== null && run.turn !== null) this.#options.turns.giveBack(run.turn);
+  }
+
   #finish(result: RunResult): void {
     const run = this.#run;
     if (run === null) return;
     this.#run = null;
-    run.turn?.giveBack();
+    this.#giveTurnBack(run);
     this.#cancelWatch();
     run.abort?.abort();
     run.resolve(result);

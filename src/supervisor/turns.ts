@@ -22,13 +22,8 @@ export interface TurnOptions {
   readonly begin: () => void;
 }
 
-/** One run's place. */
-export interface Turn {
-  /** The run goes on for longer than its lane is for. */
-  outlasts(): void;
-  /** The run waits for something, is over, or will never be. */
-  giveBack(): void;
-}
+/** One run's place, for {@link Turns.outlasts} and {@link Turns.giveBack}. */
+export type Turn = Place;
 
 export interface TurnsOptions {
   readonly clock: Clock;
@@ -83,6 +78,8 @@ export class Turns {
   /** Of all workspaces: quick in ms of cost, the others in runs. */
   readonly #taken: [number, number, number] = [0, 0, 0];
   readonly #room: readonly [number, number, number];
+  /** Of all workspaces. */
+  readonly #waiting: [number, number, number] = [0, 0, 0];
   /** What the workspace had used that went last. */
   #usedLast = 0;
   #cancelLook: (() => void) | null = null;
@@ -106,10 +103,15 @@ export class Turns {
       cancelTimer: null,
     };
     share.active += 1;
+    if (this.#waiting[lane] === 0 && this.#fits(share, place, lane)) {
+      this.#admit(place, lane);
+      return place;
+    }
     share.waiting[lane].add(place);
+    this.#waiting[lane] += 1;
     this.#serve(lane);
-    if (place.state === 'waiting') this.#lookLater();
-    return { outlasts: () => this.#outlasts(place), giveBack: () => this.#giveBack(place) };
+    this.#lookLater();
+    return place;
   }
 
   /** What a run of the workspace has really used. */
@@ -171,12 +173,22 @@ export class Turns {
   #serve(lane: Lane): void {
     for (let place = this.#next(lane); place !== undefined; place = this.#next(lane)) {
       place.share.waiting[lane].shift();
-      place.state = 'running';
-      this.#usedLast = Math.max(this.#usedLast, place.share.used);
-      place.share.used += place.costMs;
-      this.#take(place, lane);
-      place.begin();
+      this.#waiting[lane] -= 1;
+      this.#admit(place, lane);
     }
+  }
+
+  #admit(place: Place, lane: Lane): void {
+    const { share } = place;
+    place.state = 'running';
+    this.#usedLast = Math.max(this.#usedLast, share.used);
+    share.used += place.costMs;
+    this.#take(place, lane);
+    place.begin();
+  }
+
+  #fits(share: Share, place: Place, lane: Lane): boolean {
+    return share.running[lane] === 0 || this.#taken[lane] + weightOf(place, lane) <= this.#room[lane];
   }
 
   /** Of the workspaces that may begin one in this lane, the first in line of the one that has used the least. */
@@ -185,12 +197,13 @@ export class Turns {
     for (const share of this.#shares.values()) {
       const first = share.waiting[lane].first;
       if (first === undefined || (best !== undefined && share.used >= best.share.used)) continue;
-      if (share.running[lane] === 0 || this.#taken[lane] + weightOf(first, lane) <= this.#room[lane]) best = first;
+      if (this.#fits(share, first, lane)) best = first;
     }
     return best;
   }
 
-  #outlasts(place: Place): void {
+  /** The run goes on for longer than its lane is for. */
+  outlasts(place: Turn): void {
     if (place.state !== 'running' || place.lane === ENDLESS) return;
     const from = place.lane;
     this.#leave(place);
@@ -198,21 +211,25 @@ export class Turns {
     this.#serve(from);
   }
 
-  #giveBack(place: Place): void {
+  /** The run waits for something, is over, or will never be. */
+  giveBack(place: Turn): void {
     if (place.state === 'over') return;
-    const ran = place.state === 'running';
+    const waited = place.state === 'waiting';
     place.state = 'over';
     place.share.active -= 1;
-    if (!ran) return;
+    if (waited) {
+      this.#waiting[place.lane] -= 1;
+      return;
+    }
     this.#leave(place);
-    this.#serve(place.lane);
+    if (this.#waiting[place.lane] > 0) this.#serve(place.lane);
   }
 
   #take(place: Place, lane: Lane): void {
     place.lane = lane;
     place.share.running[lane] += 1;
     this.#taken[lane] += weightOf(place, lane);
-    if (lane === SLOW) place.cancelTimer = this.#o.clock.after(ENDLESS_AFTER_MS, () => this.#outlasts(place));
+    if (lane === SLOW) place.cancelTimer = this.#o.clock.after(ENDLESS_AFTER_MS, () => this.outlasts(place));
   }
 
   #leave(place: Place): void {

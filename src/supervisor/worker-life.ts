@@ -145,7 +145,7 @@ export class WorkerLife {
   /** Loads the worker into a sandbox, or leaves things so that the next look at them knows why not. */
   async #open(): Promise<void> {
     const self = this.#self;
-    const pause = sandboxPauseMs(this.#tries);
+    const pause = Math.max(sandboxPauseMs(this.#tries), this.#probation.pauseMs);
     if (self.state !== 'loading' && self.state !== 'parked') self.to('recovering', self.reason);
     if (pause > 0) await this.#sleep(pause);
     if (this.#ending !== null) return;

@@ -10,7 +10,7 @@ const DEATH: CellDeath = {
   fromOutside: false,
   oomKill: false,
 };
-const IDLE: Occupant = { named: null, running: false, ranLately: false, killedBefore: false };
+const IDLE: Occupant = { named: null, running: false, ranLately: false, usedMs: 0, killedBefore: false };
 const RAN: Occupant = { ...IDLE, ranLately: true };
 const RUNS: Occupant = { ...RAN, running: true };
 const NAMED: Occupant = { ...RUNS, named: 'memory' };
@@ -41,6 +41,12 @@ describe('who answers for a cell that died', () => {
     ['of the second, in a shared cell, nobody', { fromOutside: true, oomKill: true }, [ONCE, IDLE], 's-'],
   ])('%s', (_what, death, occupants, expected) => {
     expect(verdicts(death, occupants)).toBe(expected);
+  });
+
+  test('of memory, where many ran, those are suspects that worked the most', () => {
+    const many = Array.from({ length: 100 }, (_, i): Occupant => ({ ...RAN, usedMs: i % 2 === 0 ? 0.1 : i }));
+    const suspects = lossesOf({ ...DEATH, cause: 'memory' }, many).flatMap(({ suspect }, i) => (suspect ? [i] : []));
+    expect(suspects).toEqual([85, 87, 89, 91, 93, 95, 97, 99]);
   });
 
   test('they are told what a culprit has done, and that the system killed the process', () => {

@@ -19,6 +19,7 @@ function openGuest(language: 'javascript' | 'python' = 'javascript') {
     ring: new RingReader(),
     disposed: false,
     cpuMs: 0,
+    takeCpuMs: () => 0,
     dispose(): void {
       guest.disposed = true;
     },

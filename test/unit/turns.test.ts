@@ -36,27 +36,27 @@ describe('turns', () => {
   });
 
   it('lets those wait that are more than the processors can do soon, and takes the one that is due longest', () => {
-    const { ask, begun } = createWorld();
+    const { ask, begun, turns } = createWorld();
     const first = ask('a-0', { costMs: 49 });
     for (let i = 1; i < 4; i++) ask(`a-${i}`, { costMs: 49 });
     ask('a-later', { costMs: 49, dueMono: 20 });
     ask('a-sooner', { costMs: 49, dueMono: 10 });
     expect(begun).toEqual(['a-0', 'a-1', 'a-2', 'a-3']);
-    first.giveBack();
+    turns.giveBack(first);
     expect(begun.at(-1)).toBe('a-sooner');
   });
 
   it('takes the workspace that has used the least, whatever the others have waiting', () => {
-    const { ask, begun } = createWorld();
+    const { ask, begun, turns } = createWorld();
     const running = Array.from({ length: 4 }, (_, i) => ask(`greedy-${i}`, { costMs: 49 }));
     for (let i = 4; i < 1_000; i++) ask(`greedy-${i}`, { costMs: 49 });
     const own = ask('modest-0', { costMs: 49, dueMono: 1_000 });
     expect(begun).toHaveLength(5);
     expect(begun.at(-1)).toBe('modest-0');
-    own.giveBack();
+    turns.giveBack(own);
     ask('modest-1', { costMs: 49, dueMono: 1_001 });
     ask('modest-2', { costMs: 49, dueMono: 1_002 });
-    for (const turn of running) turn.giveBack();
+    for (const turn of running) turns.giveBack(turn);
     expect(begun.slice(6, 9)).toContain('modest-2');
   });
 
@@ -93,7 +93,7 @@ describe('turns', () => {
         if (run.leftMs > 0) continue;
         running.delete(name);
         turns.spent(run.workspace, needs[run.workspace] as number, 40);
-        run.turn.giveBack();
+        turns.giveBack(run.turn);
         more(run.workspace);
       }
     }
@@ -109,7 +109,7 @@ describe('turns', () => {
     const world = createWorld(1);
     for (let i = 0; i < 1_000; i++) {
       world.turns.spent('busy', 40, 40);
-      world.ask(`busy-${i}`, { costMs: 40 }).giveBack();
+      world.turns.giveBack(world.ask(`busy-${i}`, { costMs: 40 }));
     }
     const got = work(world, { busy: 40, rested: 40 }, 4_000);
     expect((got.get('rested') ?? 0) / (got.get('busy') ?? 1)).toBeCloseTo(1, 0);
@@ -125,12 +125,12 @@ describe('turns', () => {
   });
 
   it('moves a run that outlasts its lane to the next, and lets another one have its place', () => {
-    const { ask, begun, clock } = createWorld(1);
+    const { ask, begun, clock, turns } = createWorld(1);
     const spins = ask('a-spins', { costMs: 49 });
     ask('a-0', { costMs: 49 });
     ask('a-1', { costMs: 49 });
     expect(begun).toEqual(['a-spins', 'a-0']);
-    spins.outlasts();
+    turns.outlasts(spins);
     expect(begun.at(-1)).toBe('a-1');
     ask('a-slow', { costMs: 100 });
     expect(begun.at(-1)).toBe('a-1');
@@ -139,7 +139,7 @@ describe('turns', () => {
     expect(begun.at(-1)).toBe('a-slow');
     ask('a-endless', { costMs: 2_000 });
     expect(begun.at(-1)).toBe('a-slow');
-    spins.giveBack();
+    turns.giveBack(spins);
     expect(begun.at(-1)).toBe('a-endless');
   });
 
@@ -152,13 +152,13 @@ describe('turns', () => {
   });
 
   it('forgets one that gave its place up while it waited', () => {
-    const { ask, begun } = createWorld(1);
+    const { ask, begun, turns } = createWorld(1);
     const first = ask('a-0', { costMs: 60_000 });
     const second = ask('a-1', { costMs: 60_000 });
     ask('a-2', { costMs: 60_000 });
-    second.giveBack();
-    second.giveBack();
-    first.giveBack();
+    turns.giveBack(second);
+    turns.giveBack(second);
+    turns.giveBack(first);
     expect(begun).toEqual(['a-0', 'a-2']);
   });
 
@@ -172,8 +172,8 @@ describe('turns', () => {
     expect(told).toHaveLength(1);
     expect(told[0]).toMatchObject({ workspace: 'a', waiting: 1, over: false });
     expect(turns.overloads).toMatchObject([{ workspace: 'a', waiting: 1 }]);
-    second.giveBack();
-    first.giveBack();
+    turns.giveBack(second);
+    turns.giveBack(first);
     clock.advance(12_000);
     expect(told).toHaveLength(2);
     expect(told[1]).toMatchObject({ workspace: 'a', waiting: 0, over: true });
