@@ -43,6 +43,8 @@ const STOP_GRACE_MS = 10_000;
 /** What has to be left of the lease when a durable call is sent: it must arrive before another node could ask about it. */
 const ACT_MS_MIN = 1_000;
 const CELLS_MAX = 32;
+const CELL_AGE_MS = 6 * 3_600_000;
+const CELL_RUNS = 10_000_000;
 const WORKERS_PER_CELL = { javascript: 1_000, python: 40 } as const;
 
 interface Parts {
@@ -120,6 +122,7 @@ class Engine implements Runtime {
           pyodide: cells.workersPerCell?.python ?? WORKERS_PER_CELL.python,
         },
         growthBytes: cells.memoryBytes ?? 512 * MiB,
+        recycle: { ageMs: cells.ageMsMax ?? CELL_AGE_MS, runs: cells.runsMax ?? CELL_RUNS },
         onEvent: (event) => this.#events.emit('cell', event),
       },
       availableParallelism() * SLOTS_PER_CORE,

@@ -111,6 +111,8 @@ const cells = optionsOf({
     python: numberIn(RANGES.pythonPerCell).optional(),
   }).optional(),
   memoryBytes: numberIn(RANGES.cellBytes).optional(),
+  ageMsMax: numberIn(RANGES.cellAgeMs, false).optional(),
+  runsMax: numberIn(RANGES.cellRuns).optional(),
   residentPython: numberIn(RANGES.residentPython).optional(),
 });
 

@@ -67,6 +67,10 @@ export interface CellOptions {
   readonly workersPerCell?: { readonly javascript?: number; readonly python?: number };
   /** Bytes that a cell may grow beyond what it measured when it was ready, not counting what its workers may use. Default 512 MiB. */
   readonly memoryBytes?: number;
+  /** A cell that is older is replaced by a new one between ticks, ms; up to a fifth sooner or later. Default 6 hours. */
+  readonly ageMsMax?: number;
+  /** The same by the runs that it has done. Default 10,000,000. */
+  readonly runsMax?: number;
   /** Python workers that stay resident; above it those with intervals of 5 min and more are parked. Default: from the machine's memory. */
   readonly residentPython?: number;
 }
@@ -213,6 +217,10 @@ export interface CellStatus {
   readonly purpose: 'shared' | 'dedicated' | 'probation';
   readonly workers: number;
   readonly rssBytes: number;
+  /** Runs that ended in it. */
+  readonly runs: number;
+  /** It is being replaced and takes no more workers. */
+  readonly retiring: boolean;
 }
 
 /** Where state is kept, and how well. */

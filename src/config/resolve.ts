@@ -168,6 +168,8 @@ function runtimeOptions(config: Config, folder: string): RuntimeOptions {
       max: cells.max,
       memoryBytes: cells.memory,
       workersPerCell: cells.workersPerCell,
+      ageMsMax: cells.maxAge,
+      runsMax: cells.maxRuns,
       ...(cells.residentPython === undefined ? {} : { residentPython: cells.residentPython }),
     },
     retention: {

@@ -131,6 +131,12 @@ const cells = z
       })
       .prefault({})
       .describe('How many workers share a cell.'),
+    maxAge: duration(...RANGES.cellAgeMs)
+      .prefault('6h')
+      .describe('A cell that is older is replaced between ticks; up to a fifth sooner or later.'),
+    maxRuns: count(...RANGES.cellRuns)
+      .prefault(10_000_000)
+      .describe('A cell that has done more runs is replaced the same way.'),
     residentPython: count(...RANGES.residentPython)
       .optional()
       .describe('Python workers that stay in memory; default from the size of the machine. Each takes about 100 MiB.'),

@@ -15,6 +15,8 @@ export const RANGES = {
   requestsPerWorker: [1, 1_000],
   cells: [1, 10_000],
   cellBytes: [64 * MiB, 64 * GiB],
+  cellAgeMs: [1_000, 2_592_000_000],
+  cellRuns: [1, 1_000_000_000_000],
   javascriptPerCell: [1, 10_000],
   pythonPerCell: [1, 1_000],
   residentPython: [1, 10_000],

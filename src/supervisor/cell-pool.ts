@@ -16,6 +16,7 @@ import { MEMORY_BYTES_DEFAULT } from '../core/limits.ts';
 import type { CellStatus, RuntimeEvents } from '../runtime.ts';
 import { type Blame, type CellLoss, lossesOf } from './cell-loss.ts';
 import { type CellLaunch, CellProcess } from './cell-process.ts';
+import { drawJitter, Recycling } from './cell-recycling.ts';
 import {
   type Cell,
   type CellPurpose,
@@ -68,10 +69,14 @@ export interface CellPoolOptions {
   readonly workersPerCell: Readonly<Record<Backend, number>>;
   /** Growth allowed beyond the measured start and what each worker may keep. */
   readonly growthBytes: number;
+  /** When a cell is replaced. */
+  readonly recycle: { readonly ageMs: number; readonly runs: number };
   readonly onEvent: (event: RuntimeEvents['cell']) => void;
   /** Default: {@link OomWatch} asks the kernel. */
   readonly oomKills?: () => number | null;
 }
+
+type CellWanted = Pick<PlaceRequest, 'workspace' | 'backend' | 'purpose'>;
 
 const STUCK = {
   memory: 'a worker in it ran out of memory and could not be ended otherwise',
@@ -93,6 +98,7 @@ export class CellPool {
   readonly #cells = new Set<Cell>();
   readonly #slotsTotal: number;
   readonly #oom: OomWatch;
+  readonly #recycling: Recycling;
   #incarnation = 0;
   #samples = 0;
   #sampler: NodeJS.Timeout | null = null;
@@ -102,6 +108,8 @@ export class CellPool {
     this.#options = options;
     this.#slotsTotal = slotsTotal;
     this.#oom = new OomWatch(options.oomKills);
+    const limits = { ...options.recycle, growthBytes: options.growthBytes };
+    this.#recycling = new Recycling(limits, (cell) => this.#replacementOf(cell));
   }
 
   /**
@@ -178,6 +186,8 @@ export class CellPool {
       purpose: cell.purpose,
       workers: cell.seats.size,
       rssBytes: cell.rssBytes,
+      runs: cell.runs,
+      retiring: cell.retiring !== null,
     }));
   }
 
@@ -198,18 +208,28 @@ export class CellPool {
 
   readonly #goneListeners = new Map<Cell, () => void>();
 
-  #findCell(request: PlaceRequest): Cell | undefined {
+  /** Up before the first worker needs it. One that must be alone gets its own when it comes. */
+  async #replacementOf({ workspace, backend, purpose }: Cell): Promise<void> {
+    if (purpose !== 'shared') return;
+    const wanted = { workspace, backend, purpose };
+    const other = this.#findCell(wanted) ?? this.#startCell(wanted);
+    await other.ready;
+    this.#stopWhenIdle(other);
+  }
+
+  #findCell(request: CellWanted): Cell | undefined {
     if (request.purpose !== 'shared') return undefined;
     for (const cell of this.#cells) {
       if (cell.workspace !== request.workspace || cell.backend !== request.backend || cell.purpose !== 'shared')
         continue;
+      if (cell.retiring !== null) continue;
       if (!cell.ending && !cell.process.closed && cell.seats.size < this.#options.workersPerCell[cell.backend])
         return cell;
     }
     return undefined;
   }
 
-  #startCell(request: PlaceRequest): Cell {
+  #startCell(request: CellWanted): Cell {
     const { workspace, backend, purpose } = request;
     if (this.#cells.size >= this.#options.cellsMax)
       throw new RuntimeError(
@@ -241,6 +261,10 @@ export class CellPool {
         settle(error);
       },
       isReady: false,
+      readyAt: null,
+      runs: 0,
+      jitter: drawJitter(),
+      retiring: null,
       lastSeat: 0,
       allowanceBytes: 0,
       peakAllowanceBytes: 0,
@@ -283,6 +307,7 @@ export class CellPool {
       case 'ready':
         if (cell.isReady) return cell.process.kill('it broke the protocol: ready twice');
         cell.isReady = true;
+        cell.readyAt = performance.now();
         cell.baseRss = cell.process.rssBytes();
         cell.settleReady(null);
         cell.process.send({ kind: 'slots', count: this.#slotsPerCell() });
@@ -334,12 +359,13 @@ export class CellPool {
     cell.idleTimer = setTimeout(() => {
       if (cell.seats.size > 0) return;
       cell.ending = true;
-      cell.process.kill('it had nothing to do');
+      cell.process.kill(cell.retiring === null ? 'it had nothing to do' : `it was replaced: ${cell.retiring}`);
     }, IDLE_MS);
   }
 
   #sample(): void {
     if (++this.#samples % SAMPLES_PER_LOOK === 0) this.#oom.look();
+    this.#recycling.step(this.#cells, performance.now(), this.#cells.size < this.#options.cellsMax);
     for (const cell of this.#cells) {
       cell.process.checkBoard();
       cell.rssBytes = cell.process.rssBytes();

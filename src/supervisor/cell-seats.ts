@@ -12,6 +12,8 @@ export interface SandboxListener {
   onMessage(message: SandboxMessage): void;
   /** The cell's pipe is at its end; nothing will follow. */
   onLost(loss: CellLoss): void;
+  /** Its cell is to be replaced: it should move when that suits it. */
+  onRetire?(): void;
 }
 
 export interface Seat {
@@ -40,6 +42,14 @@ export interface Cell {
   readonly ready: Promise<void>;
   settleReady: (error: RuntimeError | null) => void;
   isReady: boolean;
+  /** Monotonic; null before. */
+  readyAt: number | null;
+  /** Ended so far. */
+  runs: number;
+  /** What its limits of age are multiplied with. */
+  readonly jitter: number;
+  /** Why it takes no more workers; null while it does. */
+  retiring: string | null;
   lastSeat: number;
   allowanceBytes: number;
   /** The most that its workers were allowed at once: memory that they gave back is not returned to the system at once. */
@@ -63,7 +73,10 @@ export function noteMessage(cell: Cell, seat: Seat, message: SandboxMessage): vo
   if (kind === 'unloaded') return;
   if (seat.ranAt !== cell.measures) seat.usedMs = 0;
   seat.ranAt = cell.measures;
-  if (kind === 'ended') seat.usedMs += message.cpuMs;
+  if (kind === 'ended') {
+    cell.runs += 1;
+    seat.usedMs += message.cpuMs;
+  }
   if (kind !== 'stream') seat.running = kind === 'started';
 }
 

@@ -1,5 +1,8 @@
-/** How long a life waits before it tries again what did not work. */
+/** How long a life waits before it tries again what did not work, and how much time it wants for what should not be noticed. */
+import type { WorkerSelf } from './worker-self.ts';
+
 const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000] as const;
+const LOAD_MS = { javascript: 300, python: 1_500 } as const;
 const REPLACE_MS = [0, 100, 500, 2_000, 5_000, 10_000] as const;
 
 /** Before a failed setup is tried again, by consecutive errors. */
@@ -13,4 +16,11 @@ export const fallPauseMs = setupPauseMs;
 /** Before another sandbox is asked for, by tries since one was last prepared. */
 export function sandboxPauseMs(tries: number): number {
   return REPLACE_MS[Math.min(tries, REPLACE_MS.length - 1)] as number;
+}
+
+/** How far away the next tick must be for a worker to get another sandbox without being late. */
+export function recyclingLeadMs({ compiled, definition }: WorkerSelf): number {
+  const { schedule } = definition.settings;
+  const half = schedule.kind === 'interval' ? schedule.intervalMs / 2 : Number.POSITIVE_INFINITY;
+  return Math.min(LOAD_MS[compiled.language], half);
 }

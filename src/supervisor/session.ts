@@ -47,6 +47,8 @@ export interface SessionOptions {
   readonly signal: AbortSignal;
   /** It was lost or closed: no entry comes any more. */
   readonly onOver?: () => void;
+  /** Its cell is to be replaced. */
+  readonly onRetire?: () => void;
   /** The cell died while nothing ran here. */
   readonly onIdleLoss: (loss: CellLoss, session: Session) => void;
 }
@@ -144,6 +146,7 @@ export class Session {
           settle({ kind: 'failed', code: message.code, error: message.error });
         } else session.#onMessage(message);
       },
+      onRetire: () => options.onRetire?.(),
       onLost: (loss) => {
         settle({ kind: 'lost', loss });
         session.#onLost(loss);

@@ -8,10 +8,11 @@ import { toRuntimeError } from '../core/errors.ts';
 import { DUMP_MS_MAX } from '../core/limits.ts';
 import { Alarm } from './alarm.ts';
 import type { CellLoss } from './cell-loss.ts';
+import { adviseOnGlobals, isRecyclable } from './globals-advice.ts';
 import { runWhenAllowed } from './hold-run.ts';
 import { loadSpec } from './load-spec.ts';
 import { sleepParked } from './parking.ts';
-import { sandboxPauseMs, setupPauseMs } from './pauses.ts';
+import { recyclingLeadMs, sandboxPauseMs, setupPauseMs } from './pauses.ts';
 import { Probation } from './probation.ts';
 import { account, countLoadError, failAtLimit, onLoadFailed } from './run-failures.ts';
 import { type RunSlot, runOrder } from './run-order.ts';
@@ -37,6 +38,8 @@ export class WorkerLife {
   #ending: 'stop' | 'suspend' | null = null;
   #failure: Failure | null = null;
   #reload: string | null = null;
+  /** Its cell is to be replaced. */
+  #retires = false;
   /** Why the next sandbox is needed; null for the first one of a life. */
   #cause: string | null = null;
   #tries = 0;
@@ -59,9 +62,7 @@ export class WorkerLife {
 
   /** May lose its globals between two ticks without noticing. */
   get recyclable(): boolean {
-    const report = this.#session?.report;
-    if (report?.functions.includes('resume') === true) return true;
-    return !(report?.setupBindsGlobals === true || this.#self.compiled.setupBindsGlobals);
+    return isRecyclable(this.#session?.report, this.#self);
   }
 
   /** Asks for the end; {@link live} resolves when it has come. `suspend` keeps the wish to run. */
@@ -173,6 +174,7 @@ export class WorkerLife {
         onEntries: (entries, session) => this.#onEntries(entries, session),
         onIdleLoss: (loss, session) => this.#onIdleLoss(loss, session),
         onOver: () => self.sandboxGone(),
+        onRetire: () => this.#retire(),
       });
     } catch (thrown) {
       return self.to('recovering', toRuntimeError(thrown).message);
@@ -184,8 +186,9 @@ export class WorkerLife {
         this.#session = opened.session;
         this.#prepared = false;
         this.#reload = null;
+        this.#retires = false;
         if (this.#cause !== null) self.update({ startedBy: this.#cause });
-        return this.#adviseOnGlobals(opened.session);
+        return adviseOnGlobals(self, opened.session.report);
       case 'lost':
         self.to('recovering', opened.loss.reason);
         this.#probation.judge(opened.loss);
@@ -244,6 +247,8 @@ export class WorkerLife {
     // Only a lower limit can bring it here.
     if (failAtLimit(self, null)) return;
     const due = self.clock.next(self.definition.settings.schedule);
+    if (this.#retires && this.recyclable && due.waitMs >= recyclingLeadMs(self))
+      return this.#recycle('its process is replaced');
     if (self.services.mayPark(self, this.recyclable, due.waitMs)) {
       this.#dropSession('parked');
       self.to('parked', null);
@@ -355,13 +360,9 @@ export class WorkerLife {
     this.#alarm.wake('lost');
   }
 
-  #adviseOnGlobals(session: Session): void {
-    const { head, calls } = this.#self;
-    const isStart = head.setupDone !== head.startId;
-    if (!isStart || this.recyclable || session.report?.functions.includes('setup') !== true) return;
-    const text =
-      'setup binds globals and there is no resume(ctx): after a lost process setup will run again. Keep what must last in ctx.state, or define resume(ctx).';
-    calls.log('warn', text, null);
+  #retire(): void {
+    this.#retires = true;
+    this.#alarm.wake('changed');
   }
 
   #recycle(reason: string): void {

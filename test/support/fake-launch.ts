@@ -56,6 +56,7 @@ export async function createFakedPool(
       cellsMax: 8,
       workersPerCell: { isolate: 10, pyodide: 10 },
       growthBytes: 512 * MIB,
+      recycle: { ageMs: 3_600_000, runs: 1e9 },
       onEvent: ({ event, reason }) => {
         if (event === 'lost') lost.push(reason ?? '');
       },

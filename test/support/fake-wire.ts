@@ -78,6 +78,7 @@ export function createPool(steps: readonly Step[]): { pool: CellPool; reasons: s
       cellsMax: 4,
       workersPerCell: { isolate: 10, pyodide: 10 },
       growthBytes: 512 * MIB,
+      recycle: { ageMs: 3_600_000, runs: 1e9 },
       onEvent: ({ event, reason }) => {
         if (event === 'lost') reasons.push(reason ?? '');
       },

@@ -22,6 +22,7 @@ export class ScriptedPool extends CellPool {
         cellsMax: 0,
         workersPerCell: { isolate: 1, pyodide: 1 },
         growthBytes: 0,
+        recycle: { ageMs: 3_600_000, runs: 1e9 },
         onEvent: () => undefined,
       },
       1,
