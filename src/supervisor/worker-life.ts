@@ -12,7 +12,7 @@ import { adviseOnGlobals, isRecyclable } from './globals-advice.ts';
 import { runWhenAllowed } from './hold-run.ts';
 import { loadSpec } from './load-spec.ts';
 import { sleepParked } from './parking.ts';
-import { recyclingLeadMs, sandboxPauseMs, setupPauseMs } from './pauses.ts';
+import { mayMove, sandboxPauseMs, setupPauseMs } from './pauses.ts';
 import { Probation } from './probation.ts';
 import { account, countLoadError, failAtLimit, onLoadFailed } from './run-failures.ts';
 import { type RunSlot, runOrder } from './run-order.ts';
@@ -38,8 +38,8 @@ export class WorkerLife {
   #ending: 'stop' | 'suspend' | null = null;
   #failure: Failure | null = null;
   #reload: string | null = null;
-  /** Its cell is to be replaced. */
-  #retires = false;
+  /** Since when its cell is to be replaced; monotonic. */
+  #retiresSince: number | null = null;
   /** Why the next sandbox is needed; null for the first one of a life. */
   #cause: string | null = null;
   #tries = 0;
@@ -186,7 +186,7 @@ export class WorkerLife {
         this.#session = opened.session;
         this.#prepared = false;
         this.#reload = null;
-        this.#retires = false;
+        this.#retiresSince = null;
         if (this.#cause !== null) self.update({ startedBy: this.#cause });
         return adviseOnGlobals(self, opened.session.report);
       case 'lost':
@@ -247,7 +247,7 @@ export class WorkerLife {
     // Only a lower limit can bring it here.
     if (failAtLimit(self, null)) return;
     const due = self.clock.next(self.definition.settings.schedule);
-    if (this.#retires && this.recyclable && due.waitMs >= recyclingLeadMs(self))
+    if (this.#retiresSince !== null && this.recyclable && mayMove(self, due, this.#retiresSince))
       return this.#recycle('its process is replaced');
     if (self.services.mayPark(self, this.recyclable, due.waitMs)) {
       this.#dropSession('parked');
@@ -361,7 +361,7 @@ export class WorkerLife {
   }
 
   #retire(): void {
-    this.#retires = true;
+    this.#retiresSince ??= this.#self.services.clock.monoMs();
     this.#alarm.wake('changed');
   }
 
