@@ -43,6 +43,29 @@ async function crash(engine: Engine, name: string): Promise<void> {
   await gone;
 }
 
+test('a worker that takes its cell down again and again waits longer each time, ends at maxErrors, and keeps its state', async () => {
+  const engine = await startEngine();
+  await engine.run('bad', BUSY, { ...HOLD, ...FAST, maxErrors: 3 });
+  const lostAt: number[] = [];
+  const readyAt: number[] = [];
+  engine.runtime.on('cell', ({ event }) => {
+    if (event === 'started') readyAt.push(performance.now());
+    if (event === 'lost') lostAt.push(performance.now());
+  });
+  await busy(engine, 'bad');
+  for (let fall = 0; fall < 3; fall++) {
+    const again = fall < 2 ? busy(engine, 'bad') : engine.inState('bad', 'failed');
+    await crash(engine, 'bad');
+    await again;
+  }
+  const pauses = readyAt.slice(-2).map((at, fall) => at - (lostAt[fall] as number));
+  expect(pauses[0]).toBeGreaterThanOrEqual(990);
+  expect(pauses[1]).toBeGreaterThanOrEqual(1_990);
+  expect(pauses[1]).toBeLessThan(15_000);
+  expect(charged(engine)).toEqual(Array.from({ length: 3 }, () => [id('bad'), 'SANDBOX_CRASH']));
+  expect(await engine.runtime.readState('bad')).toEqual({ setups: 1 });
+});
+
 describe('suspects of a cell’s death', () => {
   test('sit in cells of their own; who dies alone is charged, and who did not run is no suspect', async () => {
     const engine = await startEngine();
