@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { createBuiltInAdapters } from '../adapters/index.ts';
 import type { LogLevel } from '../sandbox/protocol.ts';
 import { Dispatcher } from './bridge/dispatcher.ts';
+import { readSearchPath } from './config/environment.ts';
 import { CleanupStack } from './core/cleanup.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { RuntimeError } from './core/errors.ts';
@@ -30,6 +31,8 @@ import { type OpenStores, openStores } from './store/open-stores.ts';
 import type { LeaseState, NodeInfo } from './store/placement.ts';
 import { CellPool, SLOTS_PER_CORE } from './supervisor/cell-pool.ts';
 import { createGuestSupply } from './supervisor/guest-supply.ts';
+import { chooseWall } from './supervisor/jail.ts';
+import type { Wall } from './supervisor/jail-commands.ts';
 import { Parking } from './supervisor/parking.ts';
 import { startReconciler } from './supervisor/reconciler.ts';
 import { Scheduler } from './supervisor/scheduler.ts';
@@ -107,11 +110,14 @@ class Engine implements Runtime {
   async #open(): Promise<Parts> {
     const options = this.#options;
     this.#cleanup.push('the compiler', closeCompiler);
+    const wall = this.#chooseWall();
+    // Before anything of the stores is touched, and before a wait for another node.
+    if (options.sandbox?.jail === 'required') await wall;
     const stores = await this.#openStores();
     const { state, records } = stores;
     const dispatcher = new Dispatcher([...createBuiltInAdapters(options), ...(options.adapters ?? [])]);
     this.#cleanup.push('the adapters', () => dispatcher.close());
-    const supply = await createGuestSupply({ cacheDir: join(options.dataDir, 'cache'), log: this.#log });
+    const supply = await createGuestSupply({ cacheDir: join(options.dataDir, 'cache'), log: this.#log, wall });
     const cells = options.cells ?? {};
     const pool = new CellPool(
       {
@@ -181,6 +187,23 @@ class Engine implements Runtime {
     );
     stores.placement?.watch((lease, reason) => this.#onLease(lease, reason));
     return { stores, registry, pool, turns };
+  }
+
+  /** Found out while the stores are opened: cells wait for it. */
+  #chooseWall(): Promise<Wall> {
+    const closing = new AbortController();
+    const signal = AbortSignal.any([closing.signal, this.#standby.signal]);
+    const mode = this.#options.sandbox?.jail ?? 'auto';
+    const wall = chooseWall({ mode, searchPath: readSearchPath(), log: this.#log, signal });
+    const settled = wall.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#cleanup.push('the trial of a jail', () => {
+      closing.abort();
+      return settled;
+    });
+    return wall;
   }
 
   async #openStores(): Promise<Stores> {

@@ -116,6 +116,8 @@ const cells = optionsOf({
   residentPython: numberIn(RANGES.residentPython).optional(),
 });
 
+const sandbox = optionsOf({ jail: z.enum(['auto', 'off', 'required']).optional() });
+
 const retention = optionsOf({
   ticksPerWorker: numberIn(RANGES.ticksPerWorker).optional(),
   failedTickDays: numberIn(RANGES.failedTickDays, false).optional(),
@@ -165,6 +167,7 @@ const shape = {
     .min(1, { error: 'must not be empty: name a folder for state, records and caches' }),
   http: http.optional(),
   cells: cells.optional(),
+  sandbox: sandbox.optional(),
   retention: retention.optional(),
   minIntervalMs: numberIn(RANGES.minIntervalMs, false).optional(),
   spread: z.boolean().optional(),

@@ -75,6 +75,17 @@ export interface CellOptions {
   readonly residentPython?: number;
 }
 
+/** How cells are held, strongest first: by bubblewrap, by namespaces alone, or only by what Node itself refuses them. */
+export type JailLevel = 'bubblewrap' | 'namespaces' | 'process';
+
+export interface SandboxOptions {
+  /**
+   * `auto` (default): the strongest wall of the system that works. `required`: the engine does not start without one
+   * (JAIL_UNAVAILABLE). `off`: none.
+   */
+  readonly jail?: 'auto' | 'off' | 'required';
+}
+
 export interface RetentionOptions {
   /** Ticks kept per worker. Default 1,000. */
   readonly ticksPerWorker?: number;
@@ -143,6 +154,7 @@ export interface RuntimeOptions {
   readonly dataDir: string;
   readonly http?: HttpOptions;
   readonly cells?: CellOptions;
+  readonly sandbox?: SandboxOptions;
   readonly retention?: RetentionOptions;
   /** Smallest interval in ms. Default 1,000; a platform may go down to 10. */
   readonly minIntervalMs?: number;
@@ -221,6 +233,7 @@ export interface CellStatus {
   readonly runs: number;
   /** It is being replaced and takes no more workers. */
   readonly retiring: boolean;
+  readonly jail: JailLevel;
 }
 
 /** Where state is kept, and how well. */

@@ -34,6 +34,15 @@ function write(messages: readonly FromCell[]): void {
 
 let cell: Cell | null = null;
 
+/** 0 in a jail, where there is no /proc. */
+function rssBytes(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return 0;
+  }
+}
+
 function fatal(message: string): never {
   cell?.flush();
   write([{ kind: 'fatal', message: message.slice(0, 2_000) }]);
@@ -77,7 +86,7 @@ function start(): void {
       fatal(`init failed: ${error instanceof Error ? error.stack : error}`);
     }
     if (cell === null) return;
-    write([{ kind: 'ready', rssBytes: process.memoryUsage.rss() }]);
+    write([{ kind: 'ready', rssBytes: rssBytes() }]);
     for (const waiting of early.slice(1)) cell.handle(waiting);
   }
   const socket = new Socket({ fd: CELL_READ_FD, readable: true, writable: false });

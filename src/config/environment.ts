@@ -19,6 +19,11 @@ export function readEnvironment(): Environment {
   };
 }
 
+/** Where programs of the system are looked for. */
+export function readSearchPath(): string {
+  return process.env['PATH'] ?? '';
+}
+
 /** An environment of fixed variables, for tests and embedders. */
 export function fixedEnvironment(variables: Readonly<Record<string, string>>): Environment {
   const map = new Map(Object.entries(variables));

@@ -155,7 +155,7 @@ function resolveSidecars(config: Config, folder: string, report: Report, isWrong
 }
 
 function runtimeOptions(config: Config, folder: string): RuntimeOptions {
-  const { http, cells, retention, schedule } = config;
+  const { http, cells, sandbox, retention, schedule } = config;
   return {
     dataDir: resolve(folder, config.data),
     http: {
@@ -172,6 +172,7 @@ function runtimeOptions(config: Config, folder: string): RuntimeOptions {
       runsMax: cells.maxRuns,
       ...(cells.residentPython === undefined ? {} : { residentPython: cells.residentPython }),
     },
+    sandbox,
     retention: {
       ticksPerWorker: retention.ticksPerWorker,
       failedTickDays: retention.failedTickDays,

@@ -17,6 +17,7 @@ import {
 import { HOST_PORT_HELP, HOST_PORT_PATTERN, RANGES, RECORDS_BYTES_DEFAULT } from '../core/ranges.ts';
 import { formatBytes, formatDuration } from './duration.ts';
 import { bytes, count, duration } from './measures.ts';
+import { sandbox } from './sandbox-schema.ts';
 import { placement, postgres, redis, state } from './store-schema.ts';
 
 /** A worker's or a workspace's name. */
@@ -207,6 +208,7 @@ export const configSchema = z.strictObject({
     ),
   http: http.prefault({}),
   cells: cells.prefault({}),
+  sandbox: sandbox.prefault({}),
   schedule: schedule.prefault({}),
   retention: retention.prefault({}),
   postgres,

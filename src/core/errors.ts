@@ -29,6 +29,7 @@ export const ERRORS = {
   CONFIG_INVALID: rule('operator', false, 400, 2),
   CONFIG_NOT_FOUND: rule('operator', false, 404, 2),
   NODE_TOO_OLD: rule('operator', false, 500, 3),
+  JAIL_UNAVAILABLE: rule('operator', false, 500, 3),
   DATA_LOCKED: rule('operator', false, 409, 4),
   DATA_UNUSABLE: rule('operator', false, 500, 4),
   WORKER_NOT_FOUND: rule('operator', false, 404, 2),

@@ -18,8 +18,13 @@ const here = dirname(fileURLToPath(import.meta.url));
  */
 const SMALL_ISOLATES = ['--min-semi-space-size=1', '--max-semi-space-size=1', '--no-sparkplug', '--no-maglev'];
 
+/** With the paths that it lets the cell read: a jail shows it these and nothing else. */
+export interface LockedLaunch extends CellLaunch {
+  readonly reads: readonly string[];
+}
+
 /** `readable`: further files that this cell may read, such as the Python snapshot. */
-export function cellLaunch(backend: Backend = 'isolate', readable: readonly string[] = []): CellLaunch {
+export function cellLaunch(backend: Backend = 'isolate', readable: readonly string[] = []): LockedLaunch {
   const root = join(here, '..', '..');
   const isolatedVm = packageReads('isolated-vm', here);
   const reads = new Set([
@@ -32,6 +37,7 @@ export function cellLaunch(backend: Backend = 'isolate', readable: readonly stri
     ...readable,
   ]);
   return {
+    reads: [...reads],
     command: pinnedNodeBinary(),
     args: [
       '--no-node-snapshot',

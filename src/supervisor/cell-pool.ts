@@ -188,6 +188,7 @@ export class CellPool {
       rssBytes: cell.rssBytes,
       runs: cell.runs,
       retiring: cell.retiring !== null,
+      jail: cell.process.jail,
     }));
   }
 
@@ -281,7 +282,6 @@ export class CellPool {
     process.send(this.#options.init(backend, this.#slotsPerCell()));
     this.#shareSlots();
     this.#sampler ??= setInterval(() => this.#sample(), SAMPLE_MS);
-    this.#report(cell, 'started', null);
     return cell;
   }
 
@@ -303,6 +303,8 @@ export class CellPool {
     cell.messages += 1;
     switch (message.kind) {
       case 'hello':
+        // Only now its pid is known.
+        if (cell.messages === 1) this.#report(cell, 'started', null);
         return;
       case 'ready':
         if (cell.isReady) return cell.process.kill('it broke the protocol: ready twice');

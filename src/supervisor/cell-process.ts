@@ -1,21 +1,26 @@
 /**
  * One cell as the node sees it: a child process behind two pipes, and the board that it leaves. It is told what to do in batches,
- * and everything it says is checked. It is ended by SIGKILL only.
+ * and everything it says is checked. It is ended by SIGKILL only. Behind a jail the child is the jail's program, and the cell below it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { FrameReader, frameOf } from '../../sandbox/cell/channel.ts';
 import { Outbox, type Spacing } from '../../sandbox/cell/outbox.ts';
 import { CELL_READ_FD, CELL_WRITE_FD, type FromCell, type Inside, type ToCell } from '../../sandbox/protocol.ts';
 import { checkFromCell } from '../../sandbox/protocol-check.ts';
 import { RuntimeError } from '../core/errors.ts';
+import type { JailLevel } from '../runtime.ts';
 import { CellBoard } from './cell-board.ts';
+import { jailedPid } from './cell-pid.ts';
 
 export interface CellLaunch {
   /** Node 26 binary, its arguments and the entry file: see cell-launch.ts. */
   readonly command: string;
   readonly args: readonly string[];
+  /** What the command wraps the cell in. Default `process`: nothing. */
+  readonly jail?: JailLevel;
 }
 
 export interface CellListener {
@@ -37,7 +42,8 @@ const PAGE_BYTES = 4_096;
 const SPACING: Spacing = { ms: 1, busyMs: 3, busyMessages: 8 };
 
 export class CellProcess {
-  readonly pid: number;
+  readonly jail: JailLevel;
+  #pid: number;
   readonly #child: ChildProcess;
   readonly #input: Writable;
   readonly #listener: CellListener;
@@ -57,7 +63,8 @@ export class CellProcess {
       this.#board.close();
       throw new RuntimeError('CELL_START_FAILED', `A cell process could not be started with ${launch.command}.`);
     }
-    this.pid = child.pid;
+    this.jail = launch.jail ?? 'process';
+    this.#pid = child.pid;
     this.#child = child;
     this.#input = child.stdio[CELL_READ_FD] as Writable;
     this.#input.on('error', () => this.#onPipeBroken());
@@ -68,15 +75,21 @@ export class CellProcess {
     });
     this.#read(child.stdio[CELL_WRITE_FD] as Readable);
     // 'close' comes after the exit and the end of every pipe: whatever the cell said has been handled by then.
-    child.on('close', (code, signal) => {
+    child.on('close', (code, ownSignal) => {
       this.#closed = true;
+      const signal = ownSignal ?? (this.jail === 'process' ? null : signalIn(code));
       const how = signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`;
-      const said = this.#stderr.split('\n').find((line) => /fatal|error/i.test(line));
+      const said = this.#stderr.split('\n').find((line) => /fatal|error|^(bwrap|unshare|prlimit|sh|env): /i.test(line));
       const reason = this.#killReason ?? (said === undefined ? how : `${how} (${said.trim().slice(0, 300)})`);
       const inside = this.#board.read();
       this.#board.close();
       listener.onClosed(reason, this.#killReason === null && signal === 'SIGKILL', inside);
     });
+  }
+
+  /** That of the cell itself, from its first word on; before that, of what it is started through. */
+  get pid(): number {
+    return this.#pid;
   }
 
   get closed(): boolean {
@@ -97,7 +110,7 @@ export class CellProcess {
   kill(reason: string): void {
     if (this.#killReason !== null || this.#closed) return;
     this.#killReason = reason;
-    this.#child.kill('SIGKILL');
+    this.#sendSigkill();
   }
 
   /** Who says to be inside now, unchecked. */
@@ -122,7 +135,27 @@ export class CellProcess {
   /** A pipe breaks because its cell is dead, and how it died is told by its exit: the signal here is only to be sure. */
   #onPipeBroken(): void {
     this.#broken = true;
+    this.#sendSigkill();
+  }
+
+  #sendSigkill(): void {
+    const { pid, exitCode, signalCode } = this.#child;
+    // A jail's program takes the cell with it, but not from its very first moment on: until then they are one group.
+    if (this.jail !== 'process' && pid !== undefined && exitCode === null && signalCode === null)
+      try {
+        process.kill(-pid, 'SIGKILL');
+      } catch {
+        // There is none yet, or no longer.
+      }
     this.#child.kill('SIGKILL');
+  }
+
+  /** Its memory would be somebody else's under another pid. */
+  #findCell(): void {
+    if (this.jail === 'process' || this.#child.pid === undefined || this.#pid !== this.#child.pid) return;
+    const pid = jailedPid(this.#child.pid);
+    if (pid === null) this.kill('the system does not tell its pid');
+    else this.#pid = pid;
   }
 
   #write(messages: readonly string[]): void {
@@ -145,6 +178,7 @@ export class CellProcess {
       for (const value of messages) {
         const message = checkFromCell(value);
         if (message === null) throw new Error('not a message of the protocol');
+        if (message.kind === 'hello') this.#findCell();
         this.#listener.onMessage(message);
       }
     });
@@ -161,6 +195,12 @@ export class CellProcess {
 }
 
 const FRAME_CHARS = 4 * 1024 * 1024;
+
+/** Shells and jails tell of a signal by 128 and its number. */
+function signalIn(code: number | null): NodeJS.Signals | null {
+  const found = Object.entries(constants.signals).find(([, number]) => number + 128 === code);
+  return found === undefined ? null : (found[0] as NodeJS.Signals);
+}
 
 /** Null where the system refuses; some refusals are thrown, others come as an event. */
 function start({ command, args }: CellLaunch, stdio: ('ignore' | 'pipe' | number)[]): ChildProcess | null {

@@ -33,6 +33,7 @@ test('the page has a row for every setting, and none for what is not a setting',
     ['Settings of a worker', new Set([...defaults, ...workers])],
     ['http', new Set(keysOf(properties['http']))],
     ['cells', new Set(keysOf(properties['cells']))],
+    ['sandbox', new Set(keysOf(properties['sandbox']))],
     ['schedule', new Set(keysOf(properties['schedule']))],
     ['retention', new Set(keysOf(properties['retention']))],
     ['sidecars', new Set(keysOf(properties['sidecars']?.items))],
@@ -46,6 +47,17 @@ test('the page has a row for every setting, and none for what is not a setting',
   const parts = Object.entries(properties)
     .filter(([, node]) => node.properties !== undefined)
     .map(([key]) => key);
-  const sections = ['cells', 'defaults', 'http', 'placement', 'postgres', 'redis', 'retention', 'schedule', 'state'];
+  const sections = [
+    'cells',
+    'defaults',
+    'http',
+    'placement',
+    'postgres',
+    'redis',
+    'retention',
+    'sandbox',
+    'schedule',
+    'state',
+  ];
   expect(sections).toEqual(parts.sort());
 });

@@ -13,6 +13,7 @@ $schema: ./runtime.schema.json
 data: ./d
 http: {allowPrivate: ["127.0.0.1:8080"], timeout: 5s, responseMax: 1MiB, concurrentPerWorker: 2}
 cells: {max: 4, memory: 256MiB, workersPerCell: {javascript: 10, python: 2}, residentPython: 3}
+sandbox: {jail: required}
 schedule: {spread: false, minInterval: 100ms}
 retention: {ticksPerWorker: 10, failedTickDays: 1, logSize: 1MiB, logDays: 1, diskSize: 64MiB}
 defaults: {interval: 1m, maxErrors: "\${env:MAX:-3}", timezone: UTC}

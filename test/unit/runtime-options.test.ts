@@ -29,6 +29,7 @@ describe('options of createRuntime', () => {
         responseBytesMax: 1024,
         concurrentPerWorker: 1,
       },
+      sandbox: { jail: 'auto' },
       cells: { max: 1, workersPerCell: { javascript: 1, python: 1 }, memoryBytes: 2 ** 26, residentPython: 1 },
       retention: { ticksPerWorker: 1, failedTickDays: 0, logBytes: 2 ** 20, logDays: 1, diskBytes: 2 ** 26 },
       minIntervalMs: 10,
