@@ -5,12 +5,17 @@ import type { Runtime, RuntimeStatus } from '../../src/index.ts';
 
 type Worker = Pick<RuntimeStatus['workers'][number], 'workspace' | 'name' | 'state' | 'desired' | 'reason'>;
 
-function statusWith(workers: readonly Worker[], lag: RuntimeStatus['store']['lag'] = null) {
+function statusWith(
+  workers: readonly Worker[],
+  lag: RuntimeStatus['store']['lag'] = null,
+  cells: RuntimeStatus['cells'] = [],
+) {
   const status = {
     node: { node: 'n1', host: 'h', pid: 1 },
     workers,
     cells: [],
     overloaded: [],
+    cells,
     store: { kind: 'redis+postgres', ack: 'redis', lag, lease: 'held' },
   };
   return nodeStatus({ status: () => status } as unknown as Runtime, { standby: null, refusals: new Refusals() });
@@ -48,4 +53,11 @@ test('not well are those that should run and do not, and those that wait for the
 test('a lag is told with the time since when it is', () => {
   const { store } = statusWith([], { sinceMs: 60_000, workers: 1, characters: 2, reason: 'r' });
   expect(Math.abs(Date.parse(store?.lagSince ?? '') - (Date.now() - 60_000))).toBeLessThan(2_000);
+});
+
+test('cells are counted by what holds them', () => {
+  const cell = (backend: 'isolate' | 'pyodide', jail: 'bubblewrap' | 'namespaces' | 'process') =>
+    ({ pid: 1, workspace: 'w', backend, purpose: 'shared', workers: 1, rssBytes: 1, jail }) as const;
+  const { cells } = statusWith([], null, [cell('isolate', 'bubblewrap'), cell('pyodide', 'bubblewrap')]);
+  expect(cells?.jails).toEqual({ bubblewrap: 2, namespaces: 0, process: 0 });
 });

@@ -49,7 +49,7 @@ function show(status: NodeStatus, output: Output): void {
   if (durable !== null) row('stored', durable, store.lag === null ? undefined : 'red');
   row(
     'cells',
-    `${cells.javascript + cells.python} (${cells.javascript} JavaScript, ${cells.python} Python), ${Math.round(cells.rssBytes / MiB)} MiB`,
+    `${cells.javascript + cells.python} (${cells.javascript} JavaScript, ${cells.python} Python), ${Math.round(cells.rssBytes / MiB)} MiB${jailText(cells)}`,
   );
   for (const { workspace, waiting, oldestMs } of overloaded ?? []) {
     const text = `workspace ${workspace}: ${waiting} runs wait for their turn, the first for ${Math.round(oldestMs)} ms`;
@@ -98,6 +98,13 @@ function kindText({ kind, ack }: NonNullable<NodeStatus['store']>): string {
     case 'own':
       return 'in a store of the embedding program';
   }
+}
+
+/** All cells of a node are held in the same way. */
+function jailText({ jails }: NonNullable<NodeStatus['cells']>): string {
+  if (jails.bubblewrap > 0) return ', behind bubblewrap';
+  if (jails.namespaces > 0) return ', behind namespaces';
+  return jails.process > 0 ? ', without a wall of the system' : '';
 }
 
 /** Null where there is one copy. */

@@ -1,6 +1,7 @@
 /** What a node says about itself when `runtime status` asks: bounded, however many workers it has. */
 import { hostname } from 'node:os';
 import type { Overload, Runtime, StoreStatus, WorkerStatus } from '../../runtime.ts';
+import type { JailLevel, Runtime, StoreStatus, WorkerStatus } from '../../runtime.ts';
 import type { LeaseState, NodeInfo } from '../../store/placement.ts';
 import { packageVersion } from '../package.ts';
 import type { Refusal } from '../refusals.ts';
@@ -29,6 +30,13 @@ export interface NodeStatus {
   readonly store: (StoreStatus & { readonly lagSince: string | null }) | null;
   readonly overloaded: readonly Overload[] | null;
   readonly cells: { readonly javascript: number; readonly python: number; readonly rssBytes: number } | null;
+  readonly cells: {
+    readonly javascript: number;
+    readonly python: number;
+    readonly rssBytes: number;
+    /** How many are held in which way. */
+    readonly jails: Readonly<Record<JailLevel, number>>;
+  } | null;
   readonly workers: {
     readonly total: number;
     readonly states: Readonly<Record<string, number>>;
@@ -64,6 +72,8 @@ export function nodeStatus(runtime: Runtime, { standby, refusals }: NodeNotes): 
   const { node, workers, cells, overloaded, store } = runtime.status();
   const lagSince = store.lag === null ? null : new Date(Date.now() - store.lag.sinceMs).toISOString();
   const ofBackend = (backend: string): number => cells.filter((cell) => cell.backend === backend).length;
+  const jails = { bubblewrap: 0, namespaces: 0, process: 0 };
+  for (const { jail } of cells) jails[jail] += 1;
   return {
     ...self,
     node: node.node,
@@ -75,6 +85,7 @@ export function nodeStatus(runtime: Runtime, { standby, refusals }: NodeNotes): 
       javascript: ofBackend('isolate'),
       python: ofBackend('pyodide'),
       rssBytes: cells.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+      jails,
     },
     workers: workersOf(withRefused(workers, refusals.all)),
   };
