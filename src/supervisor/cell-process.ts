@@ -49,6 +49,8 @@ export class CellProcess {
   readonly #listener: CellListener;
   readonly #board: CellBoard;
   readonly #outbox = new Outbox<string>(SPACING, (messages) => this.#write(messages));
+  #spoke = false;
+  #found: boolean;
   #stderr = '';
   #killReason: string | null = null;
   #closed = false;
@@ -65,6 +67,7 @@ export class CellProcess {
     }
     this.jail = launch.jail ?? 'process';
     this.#pid = child.pid;
+    this.#found = this.jail === 'process';
     this.#child = child;
     this.#input = child.stdio[CELL_READ_FD] as Writable;
     this.#input.on('error', () => this.#onPipeBroken());
@@ -90,6 +93,11 @@ export class CellProcess {
   /** That of the cell itself, from its first word on; before that, of what it is started through. */
   get pid(): number {
     return this.#pid;
+  }
+
+  /** {@link pid} is the cell's. */
+  get isFound(): boolean {
+    return this.#found;
   }
 
   get closed(): boolean {
@@ -120,6 +128,9 @@ export class CellProcess {
 
   /** Called every tenth of a second or so: what a cell that was taken over could still do to the host. */
   checkBoard(): void {
+    // Its memory would not be measured. One that ended at its first word is no longer there to be found.
+    this.#findCell();
+    if (this.#spoke && !this.#found) this.kill('the system does not tell which process it is');
     if (this.#board.overflows) this.kill('it broke the protocol: its board is too large');
   }
 
@@ -150,12 +161,18 @@ export class CellProcess {
     this.#child.kill('SIGKILL');
   }
 
-  /** Its memory would be somebody else's under another pid. */
+  /** Behind a jail other programs stand in the cell's place until then. */
+  #onFirstWord(): void {
+    this.#spoke = true;
+    this.#findCell();
+  }
+
   #findCell(): void {
-    if (this.jail === 'process' || this.#child.pid === undefined || this.#pid !== this.#child.pid) return;
+    if (this.#found || !this.#spoke || this.#child.pid === undefined) return;
     const pid = jailedPid(this.#child.pid);
-    if (pid === null) this.kill('the system does not tell its pid');
-    else this.#pid = pid;
+    if (pid === null) return;
+    this.#pid = pid;
+    this.#found = true;
   }
 
   #write(messages: readonly string[]): void {
@@ -178,7 +195,7 @@ export class CellProcess {
       for (const value of messages) {
         const message = checkFromCell(value);
         if (message === null) throw new Error('not a message of the protocol');
-        if (message.kind === 'hello') this.#findCell();
+        if (!this.#spoke) this.#onFirstWord();
         this.#listener.onMessage(message);
       }
     });

@@ -47,7 +47,9 @@ export function processWall(prefix: readonly string[]): Wall {
 export function bubblewrapWall(prefix: readonly string[], bwrap: string, libraries: readonly string[]): Wall {
   const own = ['user', 'pid', 'net', 'ipc', 'uts', 'cgroup-try'].map((kind) => `--unshare-${kind}`);
   const who = ['--uid', NOBODY, '--gid', NOBODY, '--cap-drop', 'ALL', '--hostname', HOSTNAME];
-  const life = ['--die-with-parent', '--new-session'];
+  // Without --new-session: until bwrap has tied the cell to itself, only their group is how the node ends both (cell-process.ts). The
+  // session is the cell's own all the same, since the node starts every cell in one.
+  const life = ['--die-with-parent'];
   return {
     level: 'bubblewrap',
     wrap(launch) {

@@ -130,6 +130,7 @@ function tryOut(wall: Wall, signal: AbortSignal): Promise<string | null> {
 }
 
 function problemOf(cell: CellProcess): string | null {
+  if (!cell.isFound) return 'the system does not tell which process it is';
   const shared = sharedNamespaces(cell.pid, NAMESPACES);
   if (shared === null) return 'its namespaces cannot be looked at';
   return shared.length === 0 ? null : `it shares the namespaces ${shared.join(', ')} with the node`;

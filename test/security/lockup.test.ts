@@ -49,6 +49,9 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], env: Rec
     ['that may use WASI', ['--allow-wasi', ...args], {}, /--allow-wasi/],
     ['that loads code before its own', ['--import=data:text/javascript,', ...args], {}, /the flag --import/],
     ['with a variable', args, { SECRET: 'x' }, /environment has 1 variables/],
+    ['with the variable of a jail, outside of one', args, { PWD: '/' }, /environment has 1 variables/],
+    ['that should be behind bubblewrap, and is not', [...args, 'bubblewrap'], {}, /in spite of bubblewrap/],
+    ['that should be behind namespaces, and is not', [...args, 'namespaces'], {}, /in spite of namespaces/],
   ];
 
 describe('a cell refuses to run', () => {
