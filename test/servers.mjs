@@ -1,6 +1,7 @@
 /**
  * The servers that tests run against: finds redis-server and Postgres on this machine, and installs them where apt-get can.
- * Tests start servers of their own from these programs; no service of the machine is started, and none is touched.
+ * Tests start servers of their own from these programs; no service of the machine is started, and none is touched. And bubblewrap, behind
+ * which cells run on Linux: what needs it is not tested without it, and says so.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -63,8 +64,15 @@ export function findPostgres() {
     .sort(([a], [b]) => b - a)[0]?.[1];
 }
 
-function missingPackages() {
+function missingServers() {
   return [findRedis() === undefined && 'redis-server', findPostgres() === undefined && 'postgresql'].filter(Boolean);
+}
+
+/** Other systems have no such thing. */
+const lacksBubblewrap = () => process.platform === 'linux' && folderOnPath('bwrap') === undefined;
+
+function missingPackages() {
+  return [...missingServers(), ...(lacksBubblewrap() ? ['bubblewrap'] : [])];
 }
 
 const APT_ENVIRONMENT = {
@@ -146,7 +154,8 @@ function install(packages) {
 /** The command that installs them on this machine, for a person. */
 function command(packages) {
   const has = (program) => folderOnPath(program) !== undefined;
-  const named = (redis, postgres) => packages.map((name) => (name === 'redis-server' ? redis : postgres)).join(' ');
+  const named = (redis, postgres) =>
+    packages.map((name) => ({ 'redis-server': redis, postgresql: postgres })[name] ?? name).join(' ');
   if (process.platform === 'win32') return 'run the tests in WSL: Redis has no Windows version';
   if (process.platform === 'darwin') return `brew install ${named('redis', 'postgresql@17')}`;
   if (has('apt-get')) return `sudo apt-get install ${named('redis-server', 'postgresql')}`;
@@ -166,5 +175,9 @@ export function ensureServers() {
     if (missingPackages().length === 0) return undefined;
     if (problem !== undefined) console.error(problem);
   }
-  return `tests need ${missingPackages().join(' and ')}, which could not be found here: ${command(missingPackages())}`;
+  const servers = missingServers();
+  if (servers.length > 0)
+    return `tests need ${servers.join(' and ')}, which could not be found here: ${command(missingPackages())}`;
+  console.error(`NOT TESTED: cells behind bubblewrap, which could not be found here: ${command(['bubblewrap'])}`);
+  return undefined;
 }
