@@ -147,6 +147,10 @@ describe('cells', () => {
     expect(
       engine.runtime.status().cells.filter(({ purpose, workers }) => purpose === 'dedicated' && workers === 1),
     ).toHaveLength(2);
+    // And back, into one cell together.
+    for (const name of ['alone', 'shared']) await engine.runtime.reconfigure(name, { isolation: 'shared' });
+    await Promise.all([engine.okTicks('shared', 2), engine.okTicks('alone', 2)]);
+    expect(cellOf(engine, 'alone')).toBe(cellOf(engine, 'shared'));
   });
 
   test('killed while nobody runs in them come back for the next slot without anybody noticing', async () => {
