@@ -18,6 +18,7 @@ import { pathOf, pathWith, probeBehind, wallOf } from '../support/walls.ts';
 const PATH = process.env['PATH'] ?? '';
 const OWNER = fileURLToPath(new URL('../support/jail-owner.ts', import.meta.url));
 const LEVELS: readonly JailLevel[] = ['bubblewrap', 'namespaces', 'process'];
+const KILLS = 40;
 const GONE = { timeout: 5_000, interval: 10 };
 
 afterEach(() => {
@@ -33,6 +34,12 @@ function marked(mark: string): readonly number[] {
       return [];
     }
   });
+}
+
+/** The name in front of it may hold anything. */
+function parentOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }
 
 interface Ended {
@@ -106,14 +113,29 @@ ON_LINUX.each(LEVELS)('behind %s', (level) => {
 
   it('a cell that is killed at any moment of its start leaves nothing', async (context) => {
     const wall = await wallOf(level, context);
-    for (let ms = 0; ms < 20; ms += 0.5) {
+    const whole = startProbe(wall, 'stay');
+    const begun = performance.now();
+    await whole.hello;
+    // A jail has done its part long before Node has.
+    const stepMs = ((performance.now() - begun) * 0.4) / KILLS;
+    for (let kill = 0; kill < KILLS; kill++) {
       const { cell, mark, ended } = startProbe(wall, 'silent');
-      const end = performance.now() + ms;
+      const end = performance.now() + kill * stepMs;
       while (performance.now() < end);
       cell.kill('the start is over');
       await ended;
       await expect.poll(() => marked(mark), GONE).toEqual([]);
     }
+  });
+
+  it('a jail that is killed takes its cell with it', async (context) => {
+    const { mark, hello, ended } = startProbe(await wallOf(level, context), 'stay');
+    await hello;
+    const outermost = marked(mark).find((pid) => parentOf(pid) === process.pid);
+    if (outermost === undefined) throw new Error('it has no process');
+    process.kill(outermost, 'SIGKILL');
+    expect(await ended).toEqual({ reason: 'it was ended by SIGKILL', fromOutside: true });
+    await expect.poll(() => marked(mark), GONE).toEqual([]);
   });
 
   it('a node that is killed leaves no process of its cells', async (context) => {

@@ -1,4 +1,5 @@
 /** The walls of this machine, one by one: what is on PATH decides which one is chosen. */
+import { spawnSync } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +32,14 @@ export const pathOf = (level: JailLevel): string => {
   return level === 'namespaces' ? pathWith('unshare', 'sh', 'env', 'prlimit') : pathWith('prlimit');
 };
 
-/** Skips the test, loudly, where this machine has no such wall. */
+/** Whether the machine can do it, asked in another way than the engine asks. */
+const CAN: Readonly<Record<JailLevel, readonly string[]>> = {
+  bubblewrap: ['bwrap', '--unshare-user', '--unshare-pid', '--unshare-net', '--ro-bind', '/', '/', 'true'],
+  namespaces: ['unshare', '--user', '--map-user=1', '--pid', '--net', '--fork', '--mount', '--mount-proc', 'true'],
+  process: ['true'],
+};
+
+/** Skips the test, loudly, where this machine has no such wall; fails where it could have. */
 export async function wallOf(level: JailLevel, { skip }: Pick<TestContext, 'skip'>): Promise<Wall> {
   const said: string[] = [];
   const wall = await chooseWall({
@@ -41,6 +49,9 @@ export async function wallOf(level: JailLevel, { skip }: Pick<TestContext, 'skip
     signal: new AbortController().signal,
   });
   if (wall.level === level) return wall;
+  const [command = '', ...args] = CAN[level];
+  if (spawnSync(command, args, { env: { PATH } }).status === 0)
+    throw new Error(`${level} works here and was not chosen: ${said.join(' ')}`);
   const reason = `NOT TESTED: ${level} does not work on this machine: ${said.join(' ')}`;
   console.error(reason);
   return skip(reason);
