@@ -103,7 +103,7 @@ describe('runtime start', () => {
     expect(await stop(cli)).toBe(0);
     const events = cli.stdout.map((line) => JSON.parse(line));
     expect(new Set(events.map(({ kind }) => kind))).toEqual(
-      new Set(['summary', 'worker', 'cell', 'start', 'log', 'state', 'tick', 'stop']),
+      new Set(['summary', 'engine', 'worker', 'cell', 'start', 'log', 'state', 'tick', 'stop']),
     );
     expect(events.find(({ kind }) => kind === 'state')).toMatchObject({
       worker: 'default/counter',
