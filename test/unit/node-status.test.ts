@@ -13,7 +13,6 @@ function statusWith(
   const status = {
     node: { node: 'n1', host: 'h', pid: 1 },
     workers,
-    cells: [],
     overloaded: [],
     cells,
     store: { kind: 'redis+postgres', ack: 'redis', lag, lease: 'held' },
@@ -57,7 +56,17 @@ test('a lag is told with the time since when it is', () => {
 
 test('cells are counted by what holds them', () => {
   const cell = (backend: 'isolate' | 'pyodide', jail: 'bubblewrap' | 'namespaces' | 'process') =>
-    ({ pid: 1, workspace: 'w', backend, purpose: 'shared', workers: 1, rssBytes: 1, jail }) as const;
+    ({
+      pid: 1,
+      workspace: 'w',
+      backend,
+      purpose: 'shared',
+      workers: 1,
+      rssBytes: 1,
+      runs: 0,
+      retiring: false,
+      jail,
+    }) as const;
   const { cells } = statusWith([], null, [cell('isolate', 'bubblewrap'), cell('pyodide', 'bubblewrap')]);
   expect(cells?.jails).toEqual({ bubblewrap: 2, namespaces: 0, process: 0 });
 });

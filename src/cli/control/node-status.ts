@@ -1,7 +1,6 @@
 /** What a node says about itself when `runtime status` asks: bounded, however many workers it has. */
 import { hostname } from 'node:os';
-import type { Overload, Runtime, StoreStatus, WorkerStatus } from '../../runtime.ts';
-import type { JailLevel, Runtime, StoreStatus, WorkerStatus } from '../../runtime.ts';
+import type { JailLevel, Overload, Runtime, StoreStatus, WorkerStatus } from '../../runtime.ts';
 import type { LeaseState, NodeInfo } from '../../store/placement.ts';
 import { packageVersion } from '../package.ts';
 import type { Refusal } from '../refusals.ts';
@@ -29,7 +28,6 @@ export interface NodeStatus {
   /** This and what follows are null of a node that stands by. `lagSince` is ISO 8601, UTC. */
   readonly store: (StoreStatus & { readonly lagSince: string | null }) | null;
   readonly overloaded: readonly Overload[] | null;
-  readonly cells: { readonly javascript: number; readonly python: number; readonly rssBytes: number } | null;
   readonly cells: {
     readonly javascript: number;
     readonly python: number;
