@@ -18,7 +18,7 @@ import { pathOf, pathWith, probeBehind, wallOf } from '../support/walls.ts';
 const PATH = process.env['PATH'] ?? '';
 const OWNER = fileURLToPath(new URL('../support/jail-owner.ts', import.meta.url));
 const LEVELS: readonly JailLevel[] = ['bubblewrap', 'namespaces', 'process'];
-const KILLS = 40;
+const KILLS = 30;
 const GONE = { timeout: 5_000, interval: 10 };
 
 afterEach(() => {
@@ -111,7 +111,7 @@ ON_LINUX.each(LEVELS)('behind %s', (level) => {
     await expect.poll(() => marked(mark), GONE).toEqual([]);
   });
 
-  it('a cell that is killed at any moment of its start leaves nothing', async (context) => {
+  it('a cell that is killed at any moment of its start leaves nothing', { timeout: 90_000 }, async (context) => {
     const wall = await wallOf(level, context);
     const whole = startProbe(wall, 'stay');
     const begun = performance.now();
