@@ -47,7 +47,10 @@ export function installWebGlobals(global: typeof globalThis, seed: ArrayBuffer):
   lazy('crypto', () => createCrypto(random));
   lazy('btoa', () => btoa);
   lazy('atob', () => atob);
-  lazy('queueMicrotask', () => (task: () => void) => void promiseThen(SafePromise.resolve(), () => task()));
+  lazy('queueMicrotask', () => (task: () => void) => {
+    if (typeof task !== 'function') throw new TypeError('queueMicrotask needs a function.');
+    void promiseThen(SafePromise.resolve(), () => task());
+  });
   return {
     useSeed(next) {
       supplied = next;
