@@ -24,11 +24,17 @@ _REFUSED = {
     **dict.fromkeys("js pyodide_js pyodide _pyodide _pyodide_core ctypes _ctypes micropip".split(), _NO_HOST),
     **dict.fromkeys("numpy pandas scipy sklearn matplotlib ta talib pyarrow polars".split(), _NO_WHEELS),
 }
+#: Refused whoever asks, the standard library too: what leads out of Python, or to its bare memory. Nothing of it that works here needs
+#: them. Depth only: the wall is around the interpreter.
+_GONE = frozenset(
+    "js pyodide_js _pyodide_core micropip ctypes _ctypes _ctypes_test _testcapi _testinternalcapi _testlimitedcapi _testclinic _testbuffer "
+    "_testmultiphase _testsinglephase _testimportmultiple _xxtestfuzz".split()
+)
 _REFUSED_TOPS = frozenset(name.partition(".")[0] for name in _REFUSED)
 
 
 def _refuse(name):
-    return ImportError(f"The module {name!r} cannot be imported here. {_REFUSED[name]}", name=name)
+    return ImportError(f"The module {name!r} cannot be imported here. {_REFUSED.get(name, _NO_HOST)}", name=name)
 
 
 _real_import = _builtins.__import__
@@ -87,6 +93,8 @@ class _Finder:
         if name in self.modules:
             source = self.modules[name]
             return _import_util.spec_from_loader(name, self, origin=source, is_package=name in self.packages)
+        if name.partition(".")[0] in _GONE:
+            raise _refuse(name)
         return None
 
     def create_module(self, spec):

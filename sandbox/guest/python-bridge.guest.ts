@@ -52,7 +52,7 @@ export function createBridge(core: GuestCore): object {
     return text;
   }
 
-  return {
+  const bridge = {
     get: (key: unknown) => answering(() => state.get(`${key}`) ?? ''),
     set: (key: unknown, json: unknown) => {
       try {
@@ -86,4 +86,7 @@ export function createBridge(core: GuestCore): object {
     zone: (name: unknown) => timeZoneJson(`${name}`),
     zones: () => timeZoneNames(),
   };
+  // What a function inherits leads to everything else that JavaScript has; it can be called without.
+  for (const call of Object.values(bridge)) Object.freeze(Object.setPrototypeOf(call, null));
+  return bridge;
 }

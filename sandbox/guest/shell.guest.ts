@@ -63,6 +63,7 @@ export function createShell(global: Globals, seed: Uint8Array): Shell {
 
   /** Zero delays are microtasks: an endless chain of them stays inside one entry, which the cell limits. */
   function setTimeout(callback: (...args: unknown[]) => unknown, ms?: unknown, ...args: unknown[]): number {
+    if (typeof callback !== 'function') throw new TypeError('A timer needs a function.');
     if (shell.timers !== null && typeof ms === 'number' && ms > 0)
       return shell.timers.setTimer(callback, ms, false, args);
     const id = --lastImmediate;

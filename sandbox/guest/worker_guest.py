@@ -163,6 +163,10 @@ _PRELOADED = (
 )
 
 
+#: What makes JavaScript objects of Python's, or runs JavaScript.
+_MAKES_JAVASCRIPT = frozenset("to_js create_proxy create_once_callable destroy_proxies run_js register_js_module jsproxy_typedict".split())
+
+
 def _hide_javascript():
     """Takes away what leads to JavaScript objects, as far as nothing needs it. Depth only: what they could do is closed on
     their side (wasm.guest.ts). Not before the snapshot, which must name every JavaScript object."""
@@ -172,10 +176,12 @@ def _hide_javascript():
     for name, module in list(_sys.modules.items()):
         if isinstance(module, JsProxy):
             del _sys.modules[name]
-        elif name.startswith("pyodide.") and name != "pyodide.webloop":
+        elif name.partition(".")[0] in ("pyodide", "_pyodide", "_pyodide_core"):
             for attribute, value in list(vars(module).items()):
-                if isinstance(value, JsProxy):
-                    setattr(module, attribute, None)
+                # The event loop cannot do without its two.
+                if name != "pyodide.webloop" and (isinstance(value, JsProxy) or attribute in _MAKES_JAVASCRIPT):
+                    delattr(module, attribute)
+    _sys.modules.pop("_pyodide_core", None)
 
 
 def _before_snapshot():

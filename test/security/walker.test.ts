@@ -133,11 +133,8 @@ describe('the walker', () => {
 
   it('says so where it may not walk to the end', async () => {
     const guest = await createGuest();
-    const report = await walkContext(
-      guest.context,
-      known,
-      'const small = createWalker(100); small.walk(globalThis, "globalThis"); w.report = small.report',
-    );
+    const more = 'const small = createWalker(100); small.walk(globalThis, "globalThis"); w.report = small.report';
+    const report = await walkContext(guest.context, known, { more });
     expect(report).toMatchObject({ nodes: 100, cut: true });
   });
 });

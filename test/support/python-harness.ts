@@ -57,17 +57,39 @@ export interface Setup {
   readonly snapshot: Uint8Array;
 }
 
-let setup: Promise<Setup> | undefined;
+/** As shipped, or `open`: without what hides JavaScript from Python, which is no wall; and `pyodide` is a global name. */
+export type Depth = 'shipped' | 'open';
+
+const setups = new Map<Depth, Promise<Setup>>();
+
+/** Takes something out of a text that must be there. */
+function without(text: string, what: RegExp, instead = ''): string {
+  if (!what.test(text)) throw new Error(`${what} is not there any more`);
+  return text.replace(what, instead);
+}
+
+function opened(script: string, prelude: string): { readonly script: string; readonly prelude: string } {
+  const coded = without(script, /closeCode\w*\(globals, /, 'void (globals, ');
+  const inheriting = without(coded, /Object\.freeze\(Object\.setPrototypeOf\(call\w*, null\)\)/, 'void call');
+  const scheduling = without(inheriting, /Object\.setPrototypeOf\(api\.scheduleCallback, null\)/, 'void 0');
+  const named = without(scheduling, /const pyodide = await/, 'const pyodide = globalThis.pyodide = await');
+  const hiding = without(prelude, /^ {4}_hide_javascript\(\)$/m);
+  return { script: named, prelude: without(hiding, /in _GONE:/, 'in ():') };
+}
 
 /** The snapshot and everything else that guests share; made once for a process. */
-export function preparePython(): Promise<Setup> {
-  setup ??= (async () => {
+export function preparePython(depth: Depth = 'shipped'): Promise<Setup> {
+  const made = setups.get(depth) ?? prepare(depth);
+  setups.set(depth, made);
+  return made;
+
+  async function prepare(of: Depth): Promise<Setup> {
     const prelude = await bundleGuest('prelude.guest.ts', 'createGuest');
+    const shipped = { script: await bundleGuest('python.guest.ts', 'createPython'), prelude: readPythonPrelude() };
     const options = {
       ivm,
       files: readPyodideFiles(),
-      script: await bundleGuest('python.guest.ts', 'createPython'),
-      prelude: readPythonPrelude(),
+      ...(of === 'open' ? opened(shipped.script, shipped.prelude) : shipped),
     };
     const isolate = new ivm.Isolate({ memoryLimit: 512 });
     const snapshot = await new PythonImage({ ...options, snapshot: null }).makeSnapshot(
@@ -76,8 +98,7 @@ export function preparePython(): Promise<Setup> {
     );
     isolate.dispose();
     return { options, prelude, snapshot, image: new PythonImage({ ...options, snapshot }) };
-  })();
-  return setup;
+  }
 }
 
 export interface LogLine {
@@ -129,10 +150,10 @@ export class PythonGuest {
   }
 
   /** A booted interpreter without a worker. */
-  static async boot(limits: SandboxLimits = LIMITS): Promise<PythonGuest> {
-    const { prelude, image } = await preparePython();
+  static async boot(limits: SandboxLimits = LIMITS, depth: Depth = 'shipped'): Promise<PythonGuest> {
+    const { prelude, image } = await preparePython(depth);
     const guest = await GuestIsolate.create({
-      memoryBytes: 128 * MIB,
+      memoryBytes: (depth === 'open' ? 512 : 128) * MIB,
       prelude,
       harden: false,
       onSpill: (text) => {
@@ -152,8 +173,9 @@ export class PythonGuest {
   static async load(
     files: string | Record<string, string>,
     more: Partial<LoadSpec> = {},
+    depth: Depth = 'shipped',
   ): Promise<[PythonGuest, RunEnd]> {
-    const guest = await PythonGuest.boot(more.limits);
+    const guest = await PythonGuest.boot(more.limits, depth);
     return [guest, await guest.load(files, more)];
   }
 
@@ -289,7 +311,7 @@ export class PythonGuest {
 }
 
 /** Loads guests that the test's end disposes of. */
-export function useGuests(): {
+export function useGuests(depth: Depth = 'shipped'): {
   load(files: string | Record<string, string>, more?: Partial<LoadSpec>): Promise<[PythonGuest, RunEnd]>;
   loaded(files: string | Record<string, string>, more?: Partial<LoadSpec>): Promise<PythonGuest>;
 } {
@@ -301,7 +323,7 @@ export function useGuests(): {
     files: string | Record<string, string>,
     more?: Partial<LoadSpec>,
   ): Promise<[PythonGuest, RunEnd]> => {
-    const [guest, end] = await PythonGuest.load(files, more);
+    const [guest, end] = await PythonGuest.load(files, more, depth);
     guests.push(guest);
     return [guest, end];
   };

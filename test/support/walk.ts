@@ -20,15 +20,15 @@ export interface WalkReport {
   readonly natives: Readonly<Record<string, string>>;
 }
 
-/** Walks the global object and one of everything, in this context; `more` is JavaScript that walks further, with `w`. */
+/** Walks the global object and one of everything, in this context; `more` is JavaScript that walks further, with `w`; `options` are the walker's. */
 export async function walkContext(
   context: ivm.Context,
   known: readonly string[] | null,
-  more = '',
+  { more = '', options = '{}' }: { readonly more?: string; readonly options?: string } = {},
 ): Promise<WalkReport> {
   const json = await context.evalClosure(
     `${WALKER}
-    const w = createWalker(${NODES_MAX}, $0 === null ? null : new Set(JSON.parse($0)));
+    const w = createWalker(${NODES_MAX}, $0 === null ? null : new Set(JSON.parse($0)), ${options});
     w.walk(globalThis, 'globalThis');
     w.walk(createSpecimens(), 'specimens');
     ${more};

@@ -7,7 +7,7 @@
  * (`known`: what a walk of an isolate that nobody touched found), or its prototypes do not end in this realm.
  */
 // biome-ignore lint/correctness/noUnusedVariables: whoever bundles this text adds what comes of it
-function createWalker(nodesMax, known = null) {
+function createWalker(nodesMax, known = null, { callsMax = 2, wasm = false } = {}) {
   const objectPrototype = Object.prototype;
   const functionPrototype = Function.prototype;
   const { then } = Promise.prototype;
@@ -80,10 +80,14 @@ function createWalker(nodesMax, known = null) {
     const name = Object.getOwnPropertyDescriptor(value, 'name')?.value;
     const source = sourceOf(value);
     if (!source.endsWith('{ [native code] }')) return false;
+    // What WebAssembly exports is named by its number.
+    if (wasm && /^\d+$/.test(name)) return false;
+    // What is bound in vain has the name of nothing.
+    if (wasm && /^bound ./.test(name)) return false;
     if (classes.includes(name)) named.push(`${path} is ${name}`);
     const keys = Reflect.ownKeys(value)
       .map(String)
-      .filter((key) => !/^\d+$/.test(key) && key !== 'prepareStackTrace')
+      .filter((key) => !/^\d+$/.test(key) && key !== 'prepareStackTrace' && !(wasm && key === 'sig'))
       .toSorted();
     // Many functions have no name: those are known by where they are.
     const place = name === '' ? path.slice(path.lastIndexOf('.')) : '';
@@ -95,6 +99,8 @@ function createWalker(nodesMax, known = null) {
 
   function visitProperties(value, path, calls) {
     for (let holder = value; holder !== null; holder = Reflect.getPrototypeOf(holder)) {
+      // The names of the bytes of an interpreter, its memory and files, would fill the memory of the walker.
+      if (ArrayBuffer.isView(holder) && holder.byteLength > 10_000) continue;
       const keys = Reflect.ownKeys(holder);
       for (const key of keys) {
         const { value: own, get, set } = Reflect.getOwnPropertyDescriptor(holder, key) ?? {};
@@ -138,7 +144,7 @@ function createWalker(nodesMax, known = null) {
   }
 
   function callWithNothing(value, path, calls) {
-    if (typeof value !== 'function' || calls >= 2 || path.endsWith('(set)')) return;
+    if (typeof value !== 'function' || calls >= callsMax || path.endsWith('(set)')) return;
     const receiver = attempt(() => seen.size > 0 && value.prototype);
     add(
       attempt(() => Reflect.apply(value, undefined, [])),
@@ -159,7 +165,9 @@ function createWalker(nodesMax, known = null) {
 
   /** Memory that no limit counts, however a buffer is asked for. */
   function askForBuffers(value, path, calls) {
-    if (typeof value !== 'function' || calls >= 2) return;
+    const name = attempt(() => value.name);
+    const makesMemory = ['ArrayBuffer', 'SharedArrayBuffer', 'Memory'].includes(name);
+    if (typeof value !== 'function' || (calls >= callsMax && !makesMemory)) return;
     const options = { maxByteLength: 64, initial: 1, maximum: 2, shared: true };
     const derived = attempt(() => class extends value {});
     const ways = {
@@ -171,10 +179,10 @@ function createWalker(nodesMax, known = null) {
       'with a target': () => Reflect.construct(Object, [8, options], value),
       'with options only': () => new value(options),
     };
-    for (const [name, make] of Object.entries(ways)) {
+    for (const [way, make] of Object.entries(ways)) {
       const made = attempt(make);
       if (!isObject(made)) continue;
-      add(made, `${path}<${name}>`, calls + 1);
+      add(made, `${path}<${way}>`, calls + 1);
       const buffer = attempt(() => made.buffer);
       for (const one of [made, buffer])
         if (
@@ -183,13 +191,20 @@ function createWalker(nodesMax, known = null) {
             attempt(() => one.growable) === true ||
             attempt(() => one[Symbol.toStringTag]) === 'SharedArrayBuffer')
         )
-          uncounted.push(`${path} ${name}`);
+          uncounted.push(`${path} ${way}`);
     }
   }
+
+  /** An object of Python behind a proxy of Pyodide's: the walk of Python sees to it. */
+  const isPython = (value) =>
+    wasm &&
+    !ArrayBuffer.isView(value) &&
+    attempt(() => Object.getOwnPropertySymbols(value).some((key) => key.description === 'pyproxy.attrs')) === true;
 
   function drain() {
     for (let item = queue.pop(); item !== undefined; item = queue.pop()) {
       const { value, path, calls } = item;
+      if (isPython(value)) continue;
       if (attempt(() => judge(value, path)) === true) continue;
       attempt(() => add(Reflect.getPrototypeOf(value), `${path}.__proto__`, calls));
       attempt(() => visitProperties(value, path, calls));
