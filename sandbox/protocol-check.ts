@@ -16,6 +16,38 @@ const FAILURES: readonly unknown[] = [
   'INTERNAL',
 ];
 
+/** Own keys only: `__proto__` is no kind of entry. */
+const ENTRY_LENGTHS = {
+  __proto__: null,
+  s: 3,
+  v: 3,
+  d: 2,
+  l: 5,
+  n: 2,
+  f: 2,
+  b: 2,
+  w: 3,
+  p: 3,
+  q: 4,
+} as unknown as Readonly<Record<StreamEntry[0], number>>;
+
+/** How many keys a message of each kind has; `ended` may have two more. */
+const KEYS = {
+  __proto__: null,
+  hello: 4,
+  ready: 2,
+  snapshot: 3,
+  fatal: 2,
+  started: 4,
+  settled: 3,
+  unloaded: 3,
+  stuck: 4,
+  stream: 4,
+  ended: 9,
+  loaded: 4,
+  'load-failed': 5,
+} as unknown as Readonly<Record<FromCell['kind'], number | undefined>>;
+
 /** Longest text of a log line and of an error that is taken from a cell (it cuts them itself, shorter). */
 const TEXT_MAX = 64 * 1024;
 
@@ -24,12 +56,15 @@ type Bag = Record<string, unknown>;
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isAmount = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value < 1e12;
 const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= TEXT_MAX;
+/** So many keys and no more: what nobody reads would be kept all the same. */
+const hasKeys = (bag: Bag, count: number): boolean => Object.keys(bag).length === count;
 
 export function isError(value: unknown): value is GuestError {
   const error = value as Bag | null;
   return (
     typeof error === 'object' &&
     error !== null &&
+    hasKeys(error, 3) &&
     isText(error['name']) &&
     isText(error['message']) &&
     isText(error['stack'])
@@ -41,7 +76,9 @@ export function isReport(value: unknown): value is LoadReport {
   return (
     typeof report === 'object' &&
     report !== null &&
+    hasKeys(report, 3) &&
     Array.isArray(report['functions']) &&
+    report['functions'].length <= FUNCTIONS.length &&
     report['functions'].every((name) => FUNCTIONS.includes(name as GuestFunction)) &&
     typeof report['setupBindsGlobals'] === 'boolean' &&
     isAmount(report['durationMs'])
@@ -49,13 +86,13 @@ export function isReport(value: unknown): value is LoadReport {
 }
 
 export function isEntry(value: unknown): value is StreamEntry {
-  if (!Array.isArray(value)) return false;
+  if (!Array.isArray(value) || value.length !== ENTRY_LENGTHS[value[0] as StreamEntry[0]]) return false;
   switch (value[0]) {
     case 's':
     case 'v':
-      return typeof value[1] === 'string' && typeof value[2] === 'string';
+      return isText(value[1]) && typeof value[2] === 'string';
     case 'd':
-      return typeof value[1] === 'string';
+      return isText(value[1]);
     case 'l':
       return (
         LEVELS.includes(value[1]) &&
@@ -85,7 +122,14 @@ const areEntries = (value: unknown): boolean => Array.isArray(value) && value.ev
 export function checkFromCell(value: unknown): FromCell | null {
   if (typeof value !== 'object' || value === null) return null;
   const message = value as Bag;
-  return isMessage(message) ? (value as FromCell) : null;
+  return hasItsKeys(message) && isMessage(message) ? (value as FromCell) : null;
+}
+
+function hasItsKeys(message: Bag): boolean {
+  const count = KEYS[message['kind'] as FromCell['kind']];
+  if (count === undefined) return false;
+  const more = message['kind'] !== 'ended' ? 0 : Number('entries' in message) + Number('error' in message);
+  return hasKeys(message, count + more);
 }
 
 function isMessage(message: Bag): boolean {

@@ -131,10 +131,29 @@ describe('the check of what a cell says', () => {
         }
   });
 
+  test('refuses every message, error and report with a key that is not declared, its prototype too', () => {
+    for (const message of GOOD)
+      for (const more of ['{"more":1}', '{"__proto__":{"a":1}}', '{"toJSON":null}']) {
+        const key = Object.keys(JSON.parse(more) as object)[0];
+        const add = (json: string): string => `${json.slice(0, -1)},${more.slice(1)}`;
+        expect(checkFromCell(JSON.parse(add(JSON.stringify(message)))), `${message.kind} ${key}`).toBeNull();
+        for (const part of ['error', 'report'] as const) {
+          const inner = (message as unknown as Record<string, unknown>)[part];
+          if (inner === undefined) continue;
+          const json = JSON.stringify({ ...message, [part]: '$part' }).replace('"$part"', add(JSON.stringify(inner)));
+          expect(checkFromCell(JSON.parse(json)), `${message.kind} ${part} ${key}`).toBeNull();
+        }
+      }
+  });
+
   test.each<[string, unknown]>([
     ['no entry', 'x'],
     ['an unknown one', ['x', 1]],
     ['a set without a value', ['s', 'key']],
+    ['a set with more than a value', ['s', 'key', '1', 'x'.repeat(1_000)]],
+    ['a set of a key without end', ['s', 'k'.repeat(100_000), '1']],
+    ['an entry named as a prototype', ['__proto__', 1]],
+    ['an entry named as what every object has', ['constructor', 1]],
     ['a set of a number', ['s', 'key', 1]],
     ['a delete of a number', ['d', 1]],
     ['a log of an unknown level', ['l', 'fatal', 'text', null, 0]],
