@@ -13,20 +13,28 @@ export function encodeFrame(messages: readonly unknown[]): Buffer {
 /** Characters in one frame, about; a single message may be larger. */
 const FRAME_CHARS = 8 * 1024 * 1024;
 
-/** As few frames as the limit allows. */
-export function encodeFrames(messages: readonly unknown[]): readonly Buffer[] {
+/** Messages and entries of theirs in one frame: some tenth of {@link PARTS_MAX}. */
+const FRAME_ITEMS = 5_000;
+
+/** As few frames as the limits allow. */
+export function encodeFrames(messages: readonly object[]): readonly Buffer[] {
   const frames: Buffer[] = [];
   let texts: string[] = [];
   let chars = 0;
+  let items = 0;
   for (const message of messages) {
     const text = JSON.stringify(message);
-    if (chars + text.length > FRAME_CHARS && texts.length > 0) {
+    const { entries } = message as { readonly entries?: readonly unknown[] };
+    const more = 5 + (entries?.length ?? 0);
+    if (texts.length > 0 && (chars + text.length > FRAME_CHARS || items + more > FRAME_ITEMS)) {
       frames.push(frameOf(`[${texts.join(',')}]`));
       texts = [];
       chars = 0;
+      items = 0;
     }
     texts.push(text);
     chars += text.length;
+    items += more;
   }
   frames.push(frameOf(`[${texts.join(',')}]`));
   return frames;
@@ -43,20 +51,54 @@ export function frameOf(json: string): Buffer {
 }
 
 /**
+ * Parts of JSON in one frame of a cell: strings, brackets, commas, and names at ten times their number. SECURITY: 64 MiB of `[],` would
+ * hold up whoever parses them for 15 s and take 1.5 GiB; so many parts take a tenth of a second
+ * (test/security/wire-bombs.test.ts).
+ */
+export const PARTS_MAX = 400_000;
+/** A frame below this cannot have as many. */
+const UNCOUNTED_BYTES = 64 * 1024;
+const PARTS_OF_A_NAME = 10;
+
+/** Parts of the JSON text in these bytes; stops where there are more than `most`. */
+export function countParts(bytes: Uint8Array, from: number, to: number, most: number): number {
+  let parts = 0;
+  let quoted = false;
+  for (let i = from; i < to && parts <= most; i++) {
+    const byte = bytes[i];
+    if (quoted) {
+      if (byte === 0x5c) i += 1;
+      else if (byte === 0x22) quoted = false;
+    } else if (byte === 0x22) {
+      quoted = true;
+      parts += 1;
+    } else if (byte === 0x2c || byte === 0x5b || byte === 0x7b) parts += 1;
+    else if (byte === 0x3a) parts += PARTS_OF_A_NAME;
+  }
+  return parts;
+}
+
+/**
  * Feed it chunks; it calls `onFrame` with the parsed array of every whole frame. Throws on anything that is not one. Frames
  * that come whole are read where they lie; what is cut is kept and put together once, when its last byte has come.
  */
 export class FrameReader {
   readonly #onFrame: (messages: readonly unknown[]) => void;
   readonly #bytesMax: number;
+  readonly #partsMax: number;
   /** Of a frame that has begun: its pieces, their bytes, and how many it takes to go on. */
   #pieces: Buffer[] = [];
   #have = 0;
   #need = 0;
 
-  constructor(onFrame: (messages: readonly unknown[]) => void, bytesMax = FRAME_BYTES_MAX) {
+  constructor(
+    onFrame: (messages: readonly unknown[]) => void,
+    bytesMax = FRAME_BYTES_MAX,
+    partsMax = Number.POSITIVE_INFINITY,
+  ) {
     this.#onFrame = onFrame;
     this.#bytesMax = bytesMax;
+    this.#partsMax = partsMax;
   }
 
   push(chunk: Buffer): void {
@@ -81,11 +123,17 @@ export class FrameReader {
         this.#need = need;
         return;
       }
+      this.#checkParts(bytes, at + HEADER_BYTES, at + need);
       const parsed: unknown = JSON.parse(bytes.toString('utf8', at + HEADER_BYTES, at + need));
       at += need;
       if (!Array.isArray(parsed)) throw new Error('a frame is not an array of messages');
       this.#onFrame(parsed);
     }
+  }
+
+  #checkParts(bytes: Buffer, from: number, to: number): void {
+    if (to - from <= UNCOUNTED_BYTES || this.#partsMax === Number.POSITIVE_INFINITY) return;
+    if (countParts(bytes, from, to, this.#partsMax) > this.#partsMax) throw new Error('a frame has too many parts');
   }
 
   #bodyBytes(length: number): number {

@@ -8,6 +8,9 @@ import { isEntry, isError, isReport } from '../protocol-check.ts';
 /** Characters of one message to the node, about; far below what a frame may hold. */
 export const STREAM_CHARS = 4 * 1024 * 1024;
 
+/** Entries of one message, about: a frame has a bounded number of parts. */
+const ENTRIES_MAX = 20_000;
+
 export interface RunEnd {
   readonly report: LoadReport | null;
   readonly error: GuestError | null;
@@ -28,6 +31,11 @@ export class EntryCollector {
   /** UTF-16 units that {@link take} would return now, about. */
   get chars(): number {
     return this.#chars;
+  }
+
+  /** There is enough for a message. */
+  get full(): boolean {
+    return this.#out.length + this.#changes.size > ENTRIES_MAX;
   }
 
   add(entry: string): void {

@@ -33,7 +33,7 @@ interface Slice {
   readonly aside?: { readonly entry: 'dump' | 'patch'; readonly id: number };
 }
 
-/** Beyond its limit a slice may still need this long to come back before the isolate is disposed, and after that. */
+/** What a slice may still need beyond its limit before its isolate is disposed, and after that. */
 const SETTLE_MS = 1_000;
 const DISPOSED_SETTLE_MS = 200;
 /** 16 MiB of state are said, or taken, in a tenth of a second. */
@@ -94,6 +94,7 @@ export class Sandbox {
     this.#readRing();
     this.#guest?.ring.rewind();
     if (text !== null) this.#guarded(() => this.#entries.add(text));
+    if (this.#entries.full) this.#sendStream();
   };
 
   readonly onCatastrophe = (): void => this.#reportStuck('memory');

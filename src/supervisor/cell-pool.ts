@@ -15,7 +15,7 @@ import { RuntimeError } from '../core/errors.ts';
 import { MEMORY_BYTES_DEFAULT } from '../core/limits.ts';
 import type { CellStatus, RuntimeEvents } from '../runtime.ts';
 import { type Blame, type CellLoss, lossesOf } from './cell-loss.ts';
-import { type CellLaunch, CellProcess } from './cell-process.ts';
+import { BROKE_PROTOCOL, type CellLaunch, CellProcess } from './cell-process.ts';
 import { drawJitter, Recycling } from './cell-recycling.ts';
 import {
   type Cell,
@@ -307,7 +307,7 @@ export class CellPool {
         if (cell.messages === 1) this.#report(cell, 'started', null);
         return;
       case 'ready':
-        if (cell.isReady) return cell.process.kill('it broke the protocol: ready twice');
+        if (cell.isReady) return cell.process.kill(`${BROKE_PROTOCOL}: ready twice`);
         cell.isReady = true;
         cell.readyAt = performance.now();
         cell.baseRss = cell.process.rssBytes();
@@ -318,7 +318,7 @@ export class CellPool {
         if (message.message === GUEST_NOT_MADE) cell.blameless = true;
         return cell.process.kill(message.message);
       case 'snapshot':
-        return cell.process.kill('it broke the protocol: a snapshot nobody asked for');
+        return cell.process.kill(`${BROKE_PROTOCOL}: a snapshot nobody asked for`);
       default:
         return this.#onSeatMessage(cell, message);
     }

@@ -6,9 +6,16 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
-import { FrameReader, frameOf } from '../../sandbox/cell/channel.ts';
+import { FrameReader, frameOf, PARTS_MAX } from '../../sandbox/cell/channel.ts';
 import { Outbox, type Spacing } from '../../sandbox/cell/outbox.ts';
-import { CELL_READ_FD, CELL_WRITE_FD, type FromCell, type Inside, type ToCell } from '../../sandbox/protocol.ts';
+import {
+  CELL_READ_FD,
+  CELL_WRITE_FD,
+  FRAME_BYTES_MAX,
+  type FromCell,
+  type Inside,
+  type ToCell,
+} from '../../sandbox/protocol.ts';
 import { checkFromCell } from '../../sandbox/protocol-check.ts';
 import { RuntimeError } from '../core/errors.ts';
 import type { JailLevel } from '../runtime.ts';
@@ -33,6 +40,8 @@ export interface CellListener {
   onClosed(reason: string, fromOutside: boolean, inside: readonly Inside[] | null): void;
 }
 
+/** How every reason begins after which nothing that the cell says is heard. */
+export const BROKE_PROTOCOL = 'it broke the protocol';
 /** Bytes that may wait for a cell that does not read. */
 const UNREAD_BYTES_MAX = 128 * 1024 * 1024;
 /** Of what a dying cell printed, this much is kept for the report. */
@@ -100,6 +109,11 @@ export class CellProcess {
     return this.#found;
   }
 
+  /** Nothing that it says is believed any more. */
+  get #outlawed(): boolean {
+    return this.#killReason?.startsWith(BROKE_PROTOCOL) === true;
+  }
+
   get closed(): boolean {
     return this.#closed;
   }
@@ -131,7 +145,7 @@ export class CellProcess {
     // Its memory would not be measured. One that ended at its first word is no longer there to be found.
     this.#findCell();
     if (this.#spoke && !this.#found) this.kill('the system does not tell which process it is');
-    if (this.#board.overflows) this.kill('it broke the protocol: its board is too large');
+    if (this.#board.overflows) this.kill(`${BROKE_PROTOCOL}: its board is too large`);
   }
 
   /** Resident memory now, bytes; 0 where the system does not tell. */
@@ -191,20 +205,22 @@ export class CellProcess {
   }
 
   #read(pipe: Readable): void {
-    const reader = new FrameReader((messages) => {
+    const onFrame = (messages: readonly unknown[]): void => {
       for (const value of messages) {
+        if (this.#outlawed) return;
         const message = checkFromCell(value);
         if (message === null) throw new Error('not a message of the protocol');
         if (!this.#spoke) this.#onFirstWord();
         this.#listener.onMessage(message);
       }
-    });
+    };
+    const reader = new FrameReader(onFrame, FRAME_BYTES_MAX, PARTS_MAX);
     pipe.on('data', (chunk: Buffer) => {
-      if (this.#killReason?.startsWith('it broke the protocol')) return;
+      if (this.#outlawed) return;
       try {
         reader.push(chunk);
       } catch (error) {
-        this.kill(`it broke the protocol: ${error instanceof Error ? error.message : error}`);
+        this.kill(`${BROKE_PROTOCOL}: ${error instanceof Error ? error.message : error}`);
       }
     });
     pipe.on('error', () => this.#onPipeBroken());

@@ -17,6 +17,7 @@ import {
 import type { Clock } from '../core/clock.ts';
 import type { CellLoss } from './cell-loss.ts';
 import type { CellPool, PlaceRequest, SandboxHandle, SandboxOrder } from './cell-pool.ts';
+import { BROKE_PROTOCOL } from './cell-process.ts';
 import type { SandboxMessage } from './cell-seats.ts';
 import { SLOW_AFTER_MS, type Turn, type Turns } from './turns.ts';
 
@@ -258,9 +259,9 @@ export class Session {
     this.#finish(NOT_RUN);
   }
 
-  /** Something came out of this sandbox that must not. */
+  /** Something came out of this sandbox that must not: nothing of what follows is heard. */
   killCell(reason: string): void {
-    this.#handle?.killCell(reason, 'crash');
+    this.#handle?.killCell(`${BROKE_PROTOCOL}: ${reason}`, 'crash');
   }
 
   /** The engine's own watchdog behind the cell's: kills the cell of a run that should long have ended. */

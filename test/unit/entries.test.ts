@@ -316,3 +316,13 @@ describe('a ring that does not make sense', () => {
     );
   });
 });
+
+test('a collector says when it holds enough for a message, so that no loop of writes fills a frame with parts', () => {
+  const { collector } = openStream();
+  for (let i = 0; i < 20_000; i++) collector.add(`d${i}`);
+  expect(collector.full).toBe(false);
+  collector.add('dlast');
+  expect(collector.full).toBe(true);
+  expect(collector.take()).toHaveLength(20_001);
+  expect(collector.full).toBe(false);
+});
