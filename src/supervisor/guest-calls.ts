@@ -24,6 +24,9 @@ export interface CallsOwner {
 
 /** An adapter that answers none of its calls must not fill the node's memory with them. */
 const UNANSWERED_MAX = 1_000;
+/** Log lines that a cell may let through, in units of what a guest is allowed: its ten seconds are not these. */
+const LOG_SLACK = 3;
+const LOG_WINDOW_MS = 10_000;
 /** The clock of a run stops when its commit takes longer than this. */
 const HOLD_AFTER_MS = 50;
 
@@ -35,6 +38,9 @@ export class Calls {
   readonly #meter = new CallMeter();
   /** Calls that no adapter has answered yet, those of ended runs among them. */
   #unanswered = 0;
+
+  /** Log lines of this session since then. */
+  #lines = { session: null as Session | null, from: 0, count: 0 };
 
   constructor(services: SlotServices, owner: CallsOwner) {
     this.#s = services;
@@ -54,9 +60,11 @@ export class Calls {
           ledger.write(entry[1], null);
           break;
         case 'l':
+          this.#countLine(session);
           this.#logOfGuest(entry[1], entry[2], entry[3]);
           break;
         case 'n':
+          this.#countLine(session);
           this.log('warn', `${entry[1]} log lines were dropped: too many in ten seconds.`, null);
           break;
         case 'f':
@@ -82,6 +90,16 @@ export class Calls {
           break;
       }
     }
+  }
+
+  /** SECURITY: a cell that was taken over could fill the disk, line by line (test/security/wire-flood.test.ts). */
+  #countLine(session: Session): void {
+    const now = this.#s.clock.monoMs();
+    if (this.#lines.session !== session || now - this.#lines.from >= LOG_WINDOW_MS)
+      this.#lines = { session, from: now, count: 0 };
+    this.#lines.count += 1;
+    if (this.#lines.count > LOG_SLACK * session.spec.limits.logLinesPer10s)
+      throw new RuntimeError('CELL_PROTOCOL', 'a cell let too many log lines through');
   }
 
   /** Stacks in it name the user's own files. */
