@@ -7,7 +7,7 @@ import { MemoryStateStore } from '../../src/store/memory.ts';
 import { closeCompiler } from '../../src/workers/esbuild-service.ts';
 import { FAST, id, workerOf } from '../support/engine.ts';
 import type { Step } from '../support/fake-cell.ts';
-import { createFakedPool, frame, UNTIL_RUN } from '../support/fake-launch.ts';
+import { createFakedPool, UNTIL_RUN } from '../support/fake-launch.ts';
 import { LoopWatch } from '../support/loop-watch.ts';
 import { createRegistry } from '../support/registry.ts';
 
@@ -73,11 +73,9 @@ describe('a cell that was taken over', () => {
       ...UNTIL_RUN,
       {
         kind: 'frame',
-        json: `[{"kind":"stream",${ADDRESS},"entries":[$fill${line}]}]`,
-        fill: { text: `${line},`, times: 499 },
-        frames: 20,
+        json: `[{"kind":"stream",${ADDRESS},"entries":[$fill${line}]},{"kind":"stream",${ADDRESS},"entries":[["s","late","1"]]}]`,
+        fill: { text: `${line},`, times: 3_499 },
       },
-      frame(`[{"kind":"stream",${ADDRESS},"entries":[["s","late","1"]]}]`),
     ];
     const { pool, lost } = await createFakedPool([steps]);
     const store = new MemoryStateStore();
