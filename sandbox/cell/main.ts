@@ -17,6 +17,7 @@ import { Board } from './board.ts';
 import { Cell } from './cell.ts';
 import { encodeFrames, FrameReader } from './channel.ts';
 import { findOpenDoor } from './lockup.ts';
+import { checkToCell } from './order-check.ts';
 
 function die(): never {
   process.kill(process.pid, 'SIGKILL');
@@ -74,7 +75,9 @@ function start(): void {
   /** What arrives before the cell is ready; the first is `init`. */
   const early: ToCell[] = [];
   const reader = new FrameReader((messages) => {
-    for (const message of messages as readonly ToCell[]) {
+    for (const value of messages) {
+      const message = checkToCell(value);
+      if (message === null) return fatal('an order is not one of the protocol');
       if (cell !== null) cell.handle(message);
       else if (early.push(message) === 1) void open(message);
     }
