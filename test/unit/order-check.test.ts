@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkToCell } from '../../sandbox/cell/order-check.ts';
 import type { ToCell } from '../../sandbox/protocol.ts';
+import { cellLaunch } from '../../src/supervisor/cell-launch.ts';
+import { CellProcess } from '../../src/supervisor/cell-process.ts';
 import { LIMITS } from '../support/python-harness.ts';
 
 const at = { sandbox: 1, incarnation: 2 };
@@ -91,4 +93,15 @@ test('a cell takes nothing else, whatever it is', () => {
     { numRuns: 2_000, seed: 7 },
   );
   for (const kind of ['__proto__', 'constructor', 'toString']) expect(checkToCell({ kind, ...at })).toBeNull();
+});
+
+test('a real cell that gets something else says so and ends', async () => {
+  const said = await new Promise<string>((resolve) => {
+    const cell = new CellProcess(cellLaunch(), {
+      onMessage: (message) => message.kind === 'fatal' && resolve(message.message),
+      onClosed: (reason) => resolve(reason),
+    });
+    cell.sendText('{"kind":"slots","count":1,"more":1}');
+  });
+  expect(said).toBe('an order is not one of the protocol');
 });
