@@ -77,6 +77,7 @@ const ORDERS: Readonly<Record<ToCell['kind'], Readonly<Record<string, Check>>>> 
     fn: isOneOf('setup', 'tick', 'resume', 'on_error'),
     timeoutMs: isTime,
     graceMs: isTime,
+    cpuLimitMs: orAbsent(isTime),
     info: (value) => fits(INFO, value),
     world: orAbsent((value) => fits({ nowMs: orAbsent(isTime), seed: orAbsent(isTime) }, value)),
     unresolved: orAbsent(isTextBag),
