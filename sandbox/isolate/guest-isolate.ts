@@ -103,9 +103,9 @@ export class GuestIsolate {
       return { kind: 'returned' };
     } catch (error) {
       if (this.isolate.isDisposed) return { kind: 'disposed' };
-      const { name = 'Error', message = '', stack = '' } = error as Partial<Error>;
-      if (message === TIMED_OUT) return { kind: 'terminated' };
-      return { kind: 'threw', error: bounded({ name: String(name), message: String(message), stack: String(stack) }) };
+      const told = describe(error);
+      if (told.message === TIMED_OUT) return { kind: 'terminated' };
+      return { kind: 'threw', error: bounded(told) };
     }
   }
 
@@ -131,6 +131,12 @@ export class GuestIsolate {
     void this.cpuMs;
     this.isolate.dispose();
   }
+}
+
+/** A rejection that nobody handled may have any primitive as its reason (test/security/corpus/reject-nothing); objects arrive as errors. */
+function describe(error: unknown): GuestError {
+  if (!(error instanceof Error)) return { name: 'Error', message: `thrown: ${String(error)}`, stack: '' };
+  return { name: String(error.name), message: String(error.message), stack: String(error.stack ?? '') };
 }
 
 function bounded(error: GuestError): GuestError {
