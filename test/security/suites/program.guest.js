@@ -175,20 +175,25 @@
       throw new Error(`Cannot find module '${name}'`);
     };
     /** In the place of what the test hands in: everything of ours that has something behind it. */
-    const stub = Object.assign((...args) => ctx.probe.echo(args[0]), { ctx, state: ctx.state, probe: ctx.probe });
+    const stub = Object.assign(
+      function stub(value) {
+        return ctx.probe.echo(value);
+      },
+      { ctx, state: ctx.state, probe: ctx.probe },
+    );
     for (const name of params.stubs) if (!(name in globalThis)) define(name, stub);
     define('module', module);
     define('exports', module.exports);
     define('require', require);
     define('global', globalThis);
     // vm2 has the host's; many programs begin with it.
-    define('Buffer', Object.assign(stub, { from: ctx.probe.echo, alloc: ctx.state.get, prototype: ctx.log }));
+    define('Buffer', Object.assign(stub, { from: ctx.probe.echo, of: ctx.probe.echo, alloc: ctx.state.get }));
     const roots = [globalThis, ctx, module];
     const outcome = { end: 'returned', detail: '' };
     const settle = async (value) => {
       roots[roots.length] = value;
       if (!isObject(value) || typeof attempt(() => value.then) !== 'function') return value;
-      const quiet = new OwnPromise((resolve) => later(() => resolve(value), params.patienceMs));
+      const quiet = new OwnPromise((resolve) => later(() => resolve('silence'), params.patienceMs));
       return OwnPromise.race([new OwnPromise((resolve, reject) => value.then(resolve, reject)), quiet]);
     };
     try {

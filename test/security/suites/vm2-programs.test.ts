@@ -39,7 +39,7 @@ describe('programs of a test file', () => {
 
   it('are other texts too that look like programs, but no titles', () => {
     expect(
-      programs(`const PAYLOAD = 'evil(process);'; it('calls(a);', () => use(PAYLOAD)); log('no program')`),
+      programs(`const PAYLOAD = 'evil(process);'; it('calls(something);', () => use(PAYLOAD)); log('no program')`),
     ).toEqual(['evil(process);']);
   });
 
