@@ -1,7 +1,7 @@
 /** Errors that the prelude raises in user code, and the description of anything that user code throws. */
 import type { GuestError } from '../protocol.ts';
 import type { CodedError } from './contract.guest.ts';
-import { apply, defineProperty, SafeError, SafeString, slice } from './primordials.guest.ts';
+import { apply, defineValue, SafeError, SafeString, slice } from './primordials.guest.ts';
 
 const MESSAGE_CHARS = 4_096;
 const STACK_CHARS = 16_384;
@@ -17,16 +17,16 @@ const NAMES: Readonly<Record<string, string>> = {
 
 export function fault(code: string, message: string): CodedError {
   const error = new SafeError(message) as CodedError;
-  defineProperty(error, 'name', { value: NAMES[code] ?? 'CallError', enumerable: false, writable: true });
-  error.code = code;
+  defineValue(error, 'name', NAMES[code] ?? 'CallError', false);
+  defineValue(error, 'code', code, true);
   return error;
 }
 
 /** Rebuilds an error from data, for an `on_error` that runs in another sandbox than the one that threw. */
 export function rebuild(data: GuestError): Error {
   const error = new SafeError(data.message);
-  defineProperty(error, 'name', { value: data.name, enumerable: false, writable: true, configurable: true });
-  defineProperty(error, 'stack', { value: data.stack, enumerable: false, writable: true, configurable: true });
+  defineValue(error, 'name', data.name, false);
+  defineValue(error, 'stack', data.stack, false);
   return error;
 }
 
@@ -37,12 +37,7 @@ export function rebuild(data: GuestError): Error {
 export function showStack(thrown: unknown, stack: string): void {
   if (typeof thrown !== 'object' || thrown === null) return;
   try {
-    defineProperty(thrown, 'stack', {
-      __proto__: null,
-      value: stack,
-      writable: true,
-      configurable: true,
-    } as PropertyDescriptor);
+    defineValue(thrown, 'stack', stack, false);
   } catch {
     // It keeps the one that it has.
   }

@@ -10,6 +10,7 @@ import {
   create,
   createProxy,
   defineProperty,
+  defineValue,
   evaluate,
   freeze,
   getPrototypeOf,
@@ -135,12 +136,7 @@ function createState(core: GuestCore): object {
     const keys = state.keys();
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i] as string;
-      defineProperty(all, key, {
-        value: parse(state.get(key) as string),
-        enumerable: true,
-        writable: true,
-        configurable: true,
-      });
+      defineValue(all, key, parse(state.get(key) as string), true);
     }
     return all;
   };

@@ -23,13 +23,15 @@ export const getPrototypeOf = Object.getPrototypeOf;
  * gets hold of the list and changes it (test/security/corpus/pollute-array-setters).
  */
 export function append<Item>(list: Item[], item: Item): void {
-  defineProperty(list, list.length, {
-    __proto__: null,
-    value: item,
-    writable: true,
-    enumerable: true,
-    configurable: true,
-  } as PropertyDescriptor);
+  defineValue(list, list.length, item, true);
+}
+/**
+ * An own property, with a descriptor that inherits nothing. SECURITY: `get` on Object.prototype would otherwise make every descriptor
+ * invalid, and a setter there would be handed what is assigned (test/security/corpus/pollute-accessors).
+ */
+export function defineValue(target: object, key: PropertyKey, value: unknown, enumerable: boolean): void {
+  const descriptor = { __proto__: null, value, writable: true, enumerable, configurable: true };
+  defineProperty(target, key, descriptor as PropertyDescriptor);
 }
 /**
  * A Proxy whose handler inherits nothing. SECURITY: otherwise `Object.prototype.get` would be a trap that is handed the target

@@ -3,7 +3,7 @@
  * randomness, queueMicrotask. Each is made when it is first used, since most workers use none.
  */
 import { createEntropy, type Entropy } from './entropy.guest.ts';
-import { defineProperty, freeze, promiseThen, SafePromise } from './primordials.guest.ts';
+import { defineProperty, defineValue, freeze, promiseThen, SafePromise } from './primordials.guest.ts';
 import { GuestTextDecoder, GuestTextEncoder } from './text-codec.guest.ts';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
@@ -29,7 +29,7 @@ export function installWebGlobals(global: typeof globalThis, seed: ArrayBuffer):
   };
   const lazy = (name: string, make: () => unknown): void => {
     const settle = (value: unknown): void => {
-      defineProperty(global, name, { value, writable: true, configurable: true, enumerable: false });
+      defineValue(global, name, value, false);
     };
     defineProperty(global, name, {
       get() {
