@@ -1,5 +1,6 @@
 // what: setters for the indexes of arrays, to change what the prelude gathers
 // expect: ok, error
+// timeoutMs: 5000
 export async function tick(ctx) {
   ctx.state.set('before', 'kept');
   const use = async () => {
