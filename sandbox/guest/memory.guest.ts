@@ -20,7 +20,10 @@ export function closeUncountedMemory(global: typeof globalThis): void {
       return construct(target, [args[0]], newTarget === Guarded ? target : newTarget) as object;
     },
   });
-  defineProperty(Real.prototype, 'constructor', { value: Guarded, writable: false, configurable: false });
+  // Open to changes, as the language has it: nothing leads from there to the real one (test/security/corpus/buffer-resizable-ways).
+  defineProperty(Real.prototype, 'constructor', { value: Guarded, writable: true, configurable: true });
+  // By this method programs find out whether there are resizable buffers.
+  Reflect.deleteProperty(Real.prototype, 'resize');
   defineProperty(global, 'ArrayBuffer', { value: Guarded, writable: true, configurable: true });
   for (const name of ['SharedArrayBuffer', 'Atomics', 'WebAssembly'] as const) Reflect.deleteProperty(global, name);
 }

@@ -37,10 +37,12 @@ export function createWorld(global: typeof globalThis): World {
       ) as object,
     apply: () => new RealDate(guestNow()).toString(),
   });
-  defineProperty(RealDate, 'now', { value: guestNow, writable: true, configurable: true });
+  // Named as the language names them.
+  const own = { now: () => guestNow(), random: () => draw() };
+  defineProperty(RealDate, 'now', { value: own.now, writable: true, configurable: true });
   defineProperty(RealDate.prototype, 'constructor', { value: GuestDate, writable: true, configurable: true });
   defineProperty(global, 'Date', { value: GuestDate, writable: true, configurable: true });
-  defineProperty(global.Math, 'random', { value: () => draw(), writable: true, configurable: true });
+  defineProperty(global.Math, 'random', { value: own.random, writable: true, configurable: true });
   return {
     now: guestNow,
     use(world) {
