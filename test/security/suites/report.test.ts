@@ -17,7 +17,10 @@ it('verdicts are on the disk, and half a line at the end is no harm', () => {
   const folder = folderWith({
     'x.jsonl': `${JSON.stringify({ kind: 'verdict', verdict: verdict('a', 'pass') })}\n{"ki`,
   });
-  expect([...new Results(folder, 'x').verdicts.keys()]).toEqual(['a']);
+  const results = new Results(folder, 'x');
+  expect([...results.verdicts.keys()]).toEqual(['a']);
+  results.add({ kind: 'verdict', verdict: verdict('b', 'pass') });
+  expect([...new Results(folder, 'x').verdicts.keys()]).toEqual(['a', 'b']);
 });
 
 it('ends are counted by folder, and only of what was asked for', () => {

@@ -1,5 +1,5 @@
 /** Verdicts on disk, a line each: a run that was cut off goes on where it was. */
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CellDeath, Verdict } from './program.ts';
 
@@ -27,8 +27,10 @@ export class Results {
     this.#file = join(folder, `${name}.jsonl`);
     if (!existsSync(this.#file)) return;
     const lines = readFileSync(this.#file, 'utf8').split('\n');
-    // The last one may be half a line.
-    for (const line of lines.slice(0, -1)) this.#take(JSON.parse(line) as Line);
+    // Half a line is left of a run that was killed.
+    const half = lines.pop() ?? '';
+    if (half !== '') writeFileSync(this.#file, lines.map((line) => `${line}\n`).join(''));
+    for (const line of lines) this.#take(JSON.parse(line) as Line);
   }
 
   add(line: Line): void {
