@@ -11,6 +11,8 @@ const NATIVE_NAMES = [
   'Buffer',
   'ivm',
   'SharedArrayBuffer',
+  'Atomics',
+  'WebAssembly',
   'Worker',
   'WebSocket',
   'XMLHttpRequest',

@@ -21,7 +21,7 @@ const PROGRAM: Program = {
 
 const CLOSE = `(later) => {
   globalThis.setTimeout = (task, ms) => void later(task, ms);
-  delete globalThis.SharedArrayBuffer;
+  for (const name of ['SharedArrayBuffer', 'Atomics', 'WebAssembly']) delete globalThis[name];
 }`;
 
 function judge(
@@ -104,6 +104,8 @@ describe('what a program got hold of', () => {
     expect(thrown.end).toBe('threw');
     expect(thrown.reached).toContain('another Function: the process of the host');
     expect((await judge({ source: '' }, { host: { quit: Math.max } })).reached).toContain('global quit');
+    const { reached } = await judge({ source: '' }, { host: { ivm: { limit: 1, Isolate: Math.max } } });
+    expect(reached).toContain('global ivm');
     const written = await judge({ source: '' }, { host: { fetch: () => 1 } });
     expect(written.reached).toEqual(['another Function: the process of the host']);
   });

@@ -29,6 +29,9 @@
       return undefined;
     }
   };
+  const isNative = (value) =>
+    typeof value === 'function' &&
+    attempt(() => apply(includes, apply(sourceOf, value, []), ['[native code]'])) === true;
   const isObject = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function';
   const describe = (thrown) => {
     const name = attempt(() => text(thrown.constructor.name));
@@ -70,8 +73,10 @@
     for (let i = 0; i < params.nativeNames.length; i++) {
       const name = params.nativeNames[i];
       const value = attempt(() => globalThis[name]);
-      if (typeof value === 'function' && attempt(() => apply(includes, apply(sourceOf, value, []), ['[native code]'])))
-        add(`global ${name}`);
+      let native = isNative(value);
+      const members = isObject(value) ? (attempt(() => ownKeys(value)) ?? []) : [];
+      for (let m = 0; m < members.length && !native; m++) native = attempt(() => isNative(value[members[m]])) === true;
+      if (native) add(`global ${name}`);
       // With all that it leads to.
       push(value);
     }

@@ -5,7 +5,8 @@ import { type SuiteOptions, selectFiles } from './options.ts';
 import type { Program } from './program.ts';
 import { planTest262 } from './test262-plan.ts';
 
-const TIMEOUT_MS = 10_000;
+/** The longest try 65,536 regular expressions; a busy machine may need its time for that. */
+const TIMEOUT_MS = 30_000;
 
 export interface Test262Listing {
   readonly files: readonly string[];
