@@ -24,9 +24,12 @@ process.on('message', ({ kind, program }) => {
 process.send({ kind: 'ready' });
 `;
 
-async function runAll(sources: readonly string[]): Promise<{ verdicts: Verdict[]; deaths: (readonly string[])[] }> {
+async function runAll(
+  sources: readonly string[],
+  script = SCRIPT,
+): Promise<{ verdicts: Verdict[]; deaths: (readonly string[])[] }> {
   const cwd = folderWith();
-  writeFileSync(join(cwd, 'child.mjs'), SCRIPT);
+  writeFileSync(join(cwd, 'child.mjs'), script);
   const verdicts: Verdict[] = [];
   const deaths: (readonly string[])[] = [];
   const child = new Child({
@@ -64,4 +67,8 @@ it('a death that no program causes alone is told all the same', async () => {
   expect(Object.values(endsOf(verdicts))).toEqual(['pass', 'pass', 'pass']);
   expect(deaths).toHaveLength(1);
   expect(deaths[0]?.[0]).toBe('SIGKILL');
+});
+
+it('a process that does not start is no endless loop', async () => {
+  await expect(runAll(['ok'], 'console.error("no such thing"); process.exit(1);')).rejects.toThrow('no such thing');
 });

@@ -26,6 +26,8 @@ export interface CanaryCount {
 const PING_MS = 2_000;
 /** At low priority, on a machine that does other things. */
 const HANG_MS = 60_000;
+const START_MS = 120_000;
+const FAILED_STARTS_MAX = 3;
 const STOP_MS = 15_000;
 const STDERR_CHARS = 2_000;
 
@@ -38,6 +40,9 @@ export class Child {
   #answeredAt = 0;
   #timer: NodeJS.Timeout | null = null;
   #ready = false;
+  #startedAt = 0;
+  /** Starts in a row that came to nothing. */
+  #failedStarts = 0;
   #wake: () => void = () => undefined;
   readonly canary: CanaryCount = { ticks: 0, errors: 0 };
 
@@ -45,7 +50,7 @@ export class Child {
     this.#o = options;
   }
 
-  /** Resolves when the last of them has its verdict and the process has ended. */
+  /** Resolves when the last of them has its verdict and the process has ended; rejects when the process does not start. */
   async runAll(programs: Iterable<Program>): Promise<void> {
     this.#start();
     for (const program of programs) {
@@ -64,6 +69,9 @@ export class Child {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
+    if (this.#failedStarts < FAILED_STARTS_MAX) return;
+    await this.#stop();
+    throw new Error(`the process that runs the programs does not start: ${this.#stderr.trim()}`);
   }
 
   #send(program: Program): void {
@@ -87,7 +95,8 @@ export class Child {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#process = child;
-    this.#answeredAt = performance.now();
+    this.#startedAt = performance.now();
+    this.#answeredAt = this.#startedAt;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_CHARS);
     });
@@ -97,7 +106,9 @@ export class Child {
   }
 
   #ping(): void {
-    if (performance.now() - this.#answeredAt > HANG_MS) this.#process?.kill('SIGKILL');
+    const now = performance.now();
+    const isLate = !this.#ready && now - this.#startedAt > START_MS;
+    if (isLate || now - this.#answeredAt > HANG_MS) this.#process?.kill('SIGKILL');
     else this.#tell({ kind: 'ping' });
   }
 
@@ -106,6 +117,7 @@ export class Child {
     switch (message.kind) {
       case 'ready':
         this.#ready = true;
+        this.#failedStarts = 0;
         break;
       case 'pong':
         this.canary.ticks = message.canaryTicks;
@@ -123,6 +135,7 @@ export class Child {
 
   #onClose(child: ChildProcess, how: string): void {
     if (this.#process !== child) return;
+    if (!this.#ready) this.#failedStarts += 1;
     const running = [...this.#running.values()];
     const hung = performance.now() - this.#answeredAt > HANG_MS;
     const reason = `${hung ? 'it did not answer' : how}: ${this.#stderr.trim()}`;
@@ -135,7 +148,7 @@ export class Child {
       this.#o.onVerdict({ id: only.id, end: 'node-death', detail: reason, reached: [] });
     else this.#suspects.push(...running);
     this.#running.clear();
-    this.#start();
+    if (this.#failedStarts < FAILED_STARTS_MAX) this.#start();
     this.#wake();
   }
 
