@@ -27,6 +27,8 @@ import {
   type SandboxMessage,
   type Seat,
 } from './cell-seats.ts';
+import { CellWatch } from './cell-watch.ts';
+import { GuestThreads } from './guest-threads.ts';
 import { OomWatch } from './oom-watch.ts';
 
 export interface PlaceRequest {
@@ -87,9 +89,6 @@ const STUCK = {
 export const SLOTS_PER_CORE = 2;
 const READY_TIMEOUT_MS = 30_000;
 const IDLE_MS = 5_000;
-const SAMPLE_MS = 100;
-/** Samples from one look at the kernel's count to the next. */
-const SAMPLES_PER_LOOK = 10;
 /** What one resident worker may cost a cell before it counts as growth. */
 const BASE_PER_WORKER: Readonly<Record<Backend, number>> = { isolate: 4 * 1024 * 1024, pyodide: 160 * 1024 * 1024 };
 
@@ -98,18 +97,22 @@ export class CellPool {
   readonly #cells = new Set<Cell>();
   readonly #slotsTotal: number;
   readonly #oom: OomWatch;
-  readonly #recycling: Recycling;
+  readonly #watch: CellWatch;
   #incarnation = 0;
-  #samples = 0;
-  #sampler: NodeJS.Timeout | null = null;
   #closing = false;
 
   constructor(options: CellPoolOptions, slotsTotal: number) {
     this.#options = options;
     this.#slotsTotal = slotsTotal;
     this.#oom = new OomWatch(options.oomKills);
-    const limits = { ...options.recycle, growthBytes: options.growthBytes };
-    this.#recycling = new Recycling(limits, (cell) => this.#replacementOf(cell));
+    const { recycle, growthBytes, cellsMax } = options;
+    const recycling = new Recycling({ ...recycle, growthBytes }, (cell) => this.#replacementOf(cell));
+    this.#watch = new CellWatch({
+      cells: this.#cells,
+      growthBytes,
+      onLook: () => recycling.step(this.#cells, performance.now(), this.#cells.size < cellsMax),
+      onSecond: () => this.#oom.look(),
+    });
   }
 
   /**
@@ -195,7 +198,7 @@ export class CellPool {
   /** Ends every cell; resolves when their processes are gone. */
   async close(): Promise<void> {
     this.#closing = true;
-    if (this.#sampler !== null) clearInterval(this.#sampler);
+    this.#watch.stop();
     const gone = [...this.#cells].map((cell) => {
       cell.ending = true;
       if (cell.idleTimer !== null) clearTimeout(cell.idleTimer);
@@ -266,6 +269,7 @@ export class CellPool {
       runs: 0,
       jitter: drawJitter(),
       retiring: null,
+      threads: new GuestThreads(),
       lastSeat: 0,
       allowanceBytes: 0,
       peakAllowanceBytes: 0,
@@ -281,7 +285,7 @@ export class CellPool {
     this.#cells.add(cell);
     process.send(this.#options.init(backend, this.#slotsPerCell()));
     this.#shareSlots();
-    this.#sampler ??= setInterval(() => this.#sample(), SAMPLE_MS);
+    this.#watch.start();
     return cell;
   }
 
@@ -363,25 +367,6 @@ export class CellPool {
       cell.ending = true;
       cell.process.kill(cell.retiring === null ? 'it had nothing to do' : `it was replaced: ${cell.retiring}`);
     }, IDLE_MS);
-  }
-
-  #sample(): void {
-    if (++this.#samples % SAMPLES_PER_LOOK === 0) this.#oom.look();
-    this.#recycling.step(this.#cells, performance.now(), this.#cells.size < this.#options.cellsMax);
-    for (const cell of this.#cells) {
-      cell.process.checkBoard();
-      cell.rssBytes = cell.process.rssBytes();
-      if (!cell.isReady) continue;
-      const budget = cell.baseRss + this.#options.growthBytes + cell.peakAllowanceBytes;
-      // Once it is being killed for that there is nothing to be measured.
-      if (cell.cause === 'memory') continue;
-      if (cell.rssBytes <= budget) cell.measures += 1;
-      else {
-        const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
-        cell.cause = 'memory';
-        cell.process.kill(`it used ${mebibytes(cell.rssBytes)}; its budget was ${mebibytes(budget)}`);
-      }
-    }
   }
 
   #report(cell: Cell, event: RuntimeEvents['cell']['event'], reason: string | null, workers = cell.seats.size): void {

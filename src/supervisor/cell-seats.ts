@@ -3,6 +3,7 @@ import type { Backend, FromCell, Inside } from '../../sandbox/protocol.ts';
 import type { RuntimeError } from '../core/errors.ts';
 import type { CellLoss } from './cell-loss.ts';
 import type { CellProcess } from './cell-process.ts';
+import type { GuestThreads } from './guest-threads.ts';
 
 export type CellPurpose = 'shared' | 'dedicated' | 'probation';
 
@@ -50,6 +51,7 @@ export interface Cell {
   readonly jitter: number;
   /** Why it takes no more workers; null while it does. */
   retiring: string | null;
+  readonly threads: GuestThreads;
   lastSeat: number;
   allowanceBytes: number;
   /** The most that its workers were allowed at once: memory that they gave back is not returned to the system at once. */
@@ -93,6 +95,12 @@ export function noteInside(cell: Cell, inside: readonly Inside[]): void {
     if (seat.ranAt !== cell.measures) seat.usedMs = 0;
     if (Number.isFinite(busyMs)) seat.usedMs += busyMs;
   }
+}
+
+/** A guest in it has run for a while without a pause. */
+export function hasLongRun(cell: Cell): boolean {
+  for (const { running } of cell.seats.values()) if (running) return true;
+  return false;
 }
 
 /** Now or since memory was last measured. */
