@@ -28,6 +28,26 @@ export function closeUncountedMemory(global: typeof globalThis): void {
   for (const name of ['SharedArrayBuffer', 'Atomics', 'WebAssembly'] as const) Reflect.deleteProperty(global, name);
 }
 
+const nothing = (): void => undefined;
+
+/**
+ * V8 calls back what a FinalizationRegistry holds whenever its collector ran, also between two runs. SECURITY: no time limit holds
+ * there (test/security/corpus/finalization-loop), so a worker's own callback is never called: the language promises none.
+ * Registries that were made before go on as they are.
+ */
+export function silenceFinalizers(global: typeof globalThis): void {
+  const Real = global.FinalizationRegistry;
+  const construct = Reflect.construct;
+  const Quiet: FinalizationRegistryConstructor = createProxy(Real, {
+    construct(target, args, newTarget) {
+      const callback = typeof args[0] === 'function' ? nothing : args[0];
+      return construct(target, [callback], newTarget === Quiet ? target : newTarget) as object;
+    },
+  });
+  defineProperty(Real.prototype, 'constructor', { value: Quiet, writable: false, configurable: false });
+  defineProperty(global, 'FinalizationRegistry', { value: Quiet, writable: true, configurable: true });
+}
+
 /**
  * `Error.prepareStackTrace` would run user code wherever V8 formats an error, outside of every time limit. SECURITY: setting it
  * has no effect (test/security/corpus/prepare-stack-trace).

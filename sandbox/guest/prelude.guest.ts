@@ -10,7 +10,7 @@ import { type Calls, createCalls } from './calls.guest.ts';
 import type { Driver, GuestCore } from './contract.guest.ts';
 import { createJavascriptDriver } from './javascript.guest.ts';
 import { createLog, type Log } from './log.guest.ts';
-import { closeUncountedMemory, fixStackTraces } from './memory.guest.ts';
+import { closeUncountedMemory, fixStackTraces, silenceFinalizers } from './memory.guest.ts';
 import { max, now, parse, promiseThen, SafeError, SafePromise } from './primordials.guest.ts';
 import { createState, type StateMap } from './state.guest.ts';
 import { createStream } from './stream.guest.ts';
@@ -38,7 +38,7 @@ export interface GuestApi {
   patch(patch: number, replace: number, changesJson: string): void;
   /** Python: set once, before `load`. */
   useDriver(driver: Driver): void;
-  /** SECURITY: JavaScript only; closes memory that the isolate's limit does not count. */
+  /** SECURITY: JavaScript only; closes what the isolate's limits of memory and time do not count. */
   harden(): void;
 }
 
@@ -139,6 +139,9 @@ export function createGuest(
     useDriver(other) {
       driver = other;
     },
-    harden: () => closeUncountedMemory(globalThis),
+    harden() {
+      closeUncountedMemory(globalThis);
+      silenceFinalizers(globalThis);
+    },
   };
 }

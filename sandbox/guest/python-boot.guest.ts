@@ -1,5 +1,6 @@
 /** Boots Pyodide inside the isolate: from its own files, or from a memory snapshot in a tenth of the time. */
 import { closeCode } from './code.guest.ts';
+import { silenceFinalizers } from './memory.guest.ts';
 import { createShell, type Shell } from './shell.guest.ts';
 import { packSnapshot, readSnapshot } from './snapshot.guest.ts';
 import { closeWasm, openWasm } from './wasm.guest.ts';
@@ -90,6 +91,8 @@ export async function bootPyodide(shell: Shell, parts: BootParts, final: boolean
       closeCode(globals, [api?.tests]);
       // The event loop keeps it where a worker finds it.
       if (api?.scheduleCallback !== undefined) Object.setPrototypeOf(api.scheduleCallback, null);
+      // After Pyodide has made its own.
+      silenceFinalizers(globalThis);
     }
     return pyodide;
   } catch (error) {
