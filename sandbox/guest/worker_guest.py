@@ -45,6 +45,10 @@ def _describe(error):
         report = _traceback.TracebackException.from_exception(error, compact=True, limit=-100)
         _prune(report, set())
         stack = "".join(report.format())
+        last = "".join(report.format_exception_only())
+        if len(last) > _MESSAGE_CHARS and stack.endswith(last):
+            # The message was cut: here it is cut in the same way, or it would be told twice.
+            stack = f"{stack[:-len(last)]}{name}: {_cut(message, _MESSAGE_CHARS)}\n"
         if isinstance(error, SyntaxError) and error.filename in _finder.files and error.offset:
             line = f'File "{error.filename}", line {error.lineno}'
             stack = stack.replace(line, f"{line}, column {error.offset}", 1)
