@@ -21,6 +21,11 @@ export class LoopWatch {
     }, LOOK_MS);
   }
 
+  /** Longest work without a turn of the loop so far, ms of this thread's own time. */
+  get busiestMs(): number {
+    return this.#busiestMs;
+  }
+
   /** Ends it. All in milliseconds; `busiest` is the longest work without a turn of the loop. */
   stop(): { readonly p99: number; readonly max: number; readonly busiest: number } {
     clearInterval(this.#timer);

@@ -1,6 +1,5 @@
 // what: calls one after another beyond the limit of a tick
 // expect: error
-// timeoutMs: 10000
 export async function tick(ctx) {
   ctx.state.set('before', 'kept');
   for (let i = 0; i < 1e6; i++) await ctx.probe.echo(i);

@@ -1,6 +1,5 @@
 // what: one call whose arguments are larger than a frame, after escaping
 // expect: error, memory
-// timeoutMs: 8000
 // memoryMiB: 512
 export async function tick(ctx) {
   ctx.state.set('before', 'kept');

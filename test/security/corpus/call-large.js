@@ -1,6 +1,5 @@
 // what: calls whose arguments together are larger than a frame
 // expect: error, ok, memory
-// timeoutMs: 5000
 export function tick(ctx) {
   ctx.state.set('before', 'kept');
   const value = 'x'.repeat(4e6);

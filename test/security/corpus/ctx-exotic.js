@@ -1,6 +1,5 @@
 // what: proxies, getters, revoked and cyclic things handed to every function of ctx
 // expect: ok
-// timeoutMs: 8000
 export async function tick(ctx) {
   ctx.state.set('before', 'kept');
   const refuse = () => {

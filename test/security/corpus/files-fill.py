@@ -1,6 +1,5 @@
 # what: a file in memory that grows without end
 # expect: memory
-# timeoutMs: 5000
 def tick(ctx):
     ctx.state.set("before", "kept")
     with open("a", "wb") as file:

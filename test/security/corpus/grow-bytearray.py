@@ -1,6 +1,5 @@
 # what: byte arrays without end
 # expect: memory, error
-# timeoutMs: 5000
 def tick(ctx):
     ctx.state.set("before", "kept")
     kept = []

@@ -1,6 +1,5 @@
 # what: modules and attributes that lead to JavaScript
 # expect: ok
-# timeoutMs: 5000
 def tick(ctx):
     ctx.state.set("before", "kept")
     import importlib

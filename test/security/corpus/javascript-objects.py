@@ -1,6 +1,5 @@
 # what: JavaScript objects through gc and frames, and what their constructors can do
 # expect: ok, error
-# timeoutMs: 5000
 def tick(ctx):
     ctx.state.set("before", "kept")
     import gc

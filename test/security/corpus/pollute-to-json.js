@@ -1,6 +1,5 @@
 // what: toJSON on every prototype, to forge what the prelude says
 // expect: ok, error
-// timeoutMs: 5000
 export async function tick(ctx) {
   ctx.state.set('before', 'kept');
   const use = async () => {

@@ -1,6 +1,5 @@
 # what: processes and threads
 # expect: ok
-# timeoutMs: 5000
 def tick(ctx):
     ctx.state.set("before", "kept")
     found = []

@@ -1,6 +1,5 @@
 // what: expressions and functions nested deeply
 // expect: error
-// timeoutMs: 5000
 export function tick(ctx) {
   ctx.state.set('before', 'kept');
   for (const open of ['(', '[', '{a:', '()=>', '!', '1+(']) {

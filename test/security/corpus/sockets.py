@@ -1,6 +1,5 @@
 # what: sockets, resolvers and clients of every kind
 # expect: ok
-# timeoutMs: 5000
 def tick(ctx):
     ctx.state.set("before", "kept")
     found = []

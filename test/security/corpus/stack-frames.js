@@ -1,6 +1,5 @@
 // what: frames and paths of the host in the stacks of errors
 // expect: ok
-// timeoutMs: 3000
 export async function tick(ctx) {
   ctx.state.set('before', 'kept');
   const found = [];

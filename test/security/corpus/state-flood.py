@@ -1,6 +1,5 @@
 # what: keys and values beyond every limit
 # expect: error
-# timeoutMs: 8000
 def tick(ctx):
     ctx.state.set("before", "kept")
     for i in range(10 ** 6):

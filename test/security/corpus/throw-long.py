@@ -1,6 +1,5 @@
 # what: an exception with huge arguments
 # expect: error, memory
-# timeoutMs: 3000
 def tick(ctx):
     ctx.state.set("before", "kept")
     raise ValueError('x' * 10 ** 7, ['y'] * 10 ** 6)

@@ -1,6 +1,5 @@
 // what: constructor chains of everything in reach, to code outside
 // expect: ok
-// timeoutMs: 3000
 export async function tick(ctx) {
   ctx.state.set('before', 'kept');
   const found = [];

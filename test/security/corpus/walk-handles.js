@@ -1,6 +1,5 @@
 // what: handles of isolated-vm by their methods, on every object in reach
 // expect: ok
-// timeoutMs: 3000
 export function tick(ctx) {
   ctx.state.set('before', 'kept');
   const found = [];
