@@ -1,0 +1,8 @@
+// what: the longest string there is, split into its characters and matched
+// expect: memory, crash, error, timeout
+// timeoutMs: 8000
+export function tick(ctx) {
+  ctx.state.set('before', 'kept');
+  const text = 'ab'.repeat(2 ** 27);
+  return [text.split(''), text.match(/./g), [...text]].length;
+}
