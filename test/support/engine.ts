@@ -1,6 +1,5 @@
 /** An engine with real cells for one test: in a folder of its own, stopped at the end, with nothing left behind. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, onTestFinished } from 'vitest';
 import {
   createRuntime,
@@ -13,6 +12,9 @@ import {
   type WorkerState,
 } from '../../src/index.ts';
 import { folderWith } from './folder.ts';
+import { shareCache } from './share-cache.ts';
+
+export { shareCache };
 
 /** Long enough for a machine that does other things, and makes the snapshot of Python. */
 const LIMIT_MS = 25_000;
@@ -148,13 +150,6 @@ export async function startEngine(options: Partial<RuntimeOptions> = {}): Promis
     lines: (worker) => logs.filter((line) => line.worker === id(worker)).map((line) => line.text),
     stop,
   };
-}
-
-/** The snapshot of Python is made once for all tests, not once for each folder. */
-export function shareCache(dataDir: string): void {
-  const shared = join(import.meta.dirname, '../../node_modules/.cache/tick-runtime-test');
-  mkdirSync(shared, { recursive: true });
-  if (!existsSync(join(dataDir, 'cache'))) symlinkSync(shared, join(dataDir, 'cache'));
 }
 
 /** Is this process there, and not only waiting to be reaped? */

@@ -3,11 +3,12 @@
  * tells over its IPC channel what happened. It never calls `process.exit`: that it ends when the engine has stopped shows that
  * nothing was left.
  */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRuntime, type RuntimeEvents } from '../../../src/index.ts';
 import { LoopWatch } from '../../support/loop-watch.ts';
 import { createProbeAdapter } from '../../support/probe-adapter.ts';
+import { shareCache } from '../../support/share-cache.ts';
 import { CaseWatch } from './case-watch.ts';
 import {
   type Ask,
@@ -23,6 +24,9 @@ const [folder = ''] = process.argv.slice(2);
 const secret = process.env['TICK_RUNTIME_CANARY'] ?? '';
 const canaryFile = join(folder, 'canary.txt');
 writeFileSync(canaryFile, secret);
+const dataDir = join(folder, 'data');
+mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+shareCache(dataDir);
 
 const CANARY_CODE = {
   js: `export function tick(ctx) { ctx.state.set('n', ctx.state.get('n', 0) + 1); }`,
@@ -31,7 +35,7 @@ const CANARY_CODE = {
 
 const broken: string[] = [];
 const runtime = createRuntime({
-  dataDir: join(folder, 'data'),
+  dataDir,
   adapters: [createProbeAdapter()],
   spread: false,
   log: (level, message) => {

@@ -32,6 +32,8 @@ const IDLE_SETTLE_MS = 1_500;
 const IDLE_WATCH_MS = 3_000;
 /** Cells without workers end after 5 s. */
 const CELLS_GONE_MS = 20_000;
+/** Where there is none yet, a snapshot of Python is made first. */
+const TICKED_MS = 120_000;
 const EXIT_MS = 10_000;
 
 export class CorpusRun {
@@ -247,7 +249,7 @@ export class CorpusRun {
     await poll(
       'every canary ticks',
       () => (count().every((now, index) => now >= (start[index] ?? 0) + times) ? true : undefined),
-      { limitMs: 30_000, everyMs: 50 },
+      { limitMs: TICKED_MS, everyMs: 50 },
     );
   }
 
