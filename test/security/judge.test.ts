@@ -164,6 +164,11 @@ describe('a run', () => {
     expect(violationsOf(attack, { ...facts, ...slow, pingMs: 2_000, beats: delayed, busy: true })).toEqual([]);
   });
 
+  it('asks for a percentile of enough ticks only', () => {
+    const few = run.beats.slice(0, 50).map((one) => ({ ...one, latenessMs: 400 }));
+    expect(runViolationsOf({ ...run, beats: few })).toEqual([]);
+  });
+
   it('but a canary that fails, or work of the node itself, is found all the same', () => {
     const failed = [{ ...beat, busy: true, outcome: 'timeout', errorCode: 'TICK_TIMEOUT' }];
     expect(runViolationsOf({ ...run, beats: failed, busy: true }).join()).toMatch(/TICK_TIMEOUT/);

@@ -22,6 +22,8 @@ export const BUSIEST_MS_MAX = 250;
 /** From the loss of its cell until an innocent neighbour waits for its next tick again. */
 export const RECOVERY_P50_MS_MAX = 2_000;
 export const DESCRIPTORS_MAX = 5;
+/** Of fewer a percentile is their maximum, which has its own bound. */
+const QUIET_TICKS_MIN = 100;
 /** Where other programs have the machine, what its clock says is judged by so much more room. */
 const BUSY_FACTOR = 3;
 const NAME_CHARS_MAX = 128;
@@ -148,7 +150,8 @@ export function runViolationsOf(facts: RunFacts): readonly string[] {
   must(after.pid === before.pid, `the node is another process: ${before.pid}, then ${after.pid}`);
   const quiet = beats.filter(({ busy }) => !busy).map(({ latenessMs }) => latenessMs);
   const lateness = percentile(quiet, 0.99);
-  must(lateness <= LATENESS_P99_MS_MAX, `lateness of the canaries: p99 ${round(lateness)} ms`);
+  if (quiet.length >= QUIET_TICKS_MIN)
+    must(lateness <= LATENESS_P99_MS_MAX, `lateness of the canaries: p99 ${round(lateness)} ms`);
   must(after.busiestMs <= BUSIEST_MS_MAX, `the node worked ${round(after.busiestMs)} ms without a turn of its loop`);
   // The last tick of a neighbour that is removed at the end may be cut.
   for (const { worker, outcome, errorCode } of facts.neighbours)
