@@ -100,11 +100,7 @@ export function errorOf(run: Run, outcome: RunOutcome): GuestError | null {
       return { name: 'TickTimeoutError', message, stack: run.error?.stack ?? '' };
     }
     case 'memory':
-      return {
-        name: 'MemoryError',
-        message: 'The worker used more memory than its limit.',
-        stack: run.error?.stack ?? '',
-      };
+      return { ...OUT_OF_MEMORY.error, stack: run.error?.stack ?? '' };
     case 'cpu': {
       const message = `The call used more CPU time than its limit of ${run.cpuLimitMs / 1_000} s.`;
       return { name: 'CpuLimitError', message, stack: run.error?.stack ?? '' };
@@ -152,5 +148,15 @@ export function endedMessage(address: Address, run: Pick<Run, 'id' | 'waitedMs'>
 }
 
 export const microseconds = (ms: number): number => Math.round(ms * 1_000) / 1_000;
+
+/** Of runs that could not begin. */
+export const OUT_OF_MEMORY = {
+  outcome: 'memory',
+  error: { name: 'MemoryError', message: 'The worker used more memory than its limit.', stack: '' },
+} as const;
+export const CANNOT_RUN = {
+  outcome: 'error',
+  error: { name: 'InternalError', message: 'the sandbox cannot run now', stack: '' },
+} as const;
 
 export const NO_REPORT: GuestError = { name: 'InternalError', message: 'the worker ended without a report', stack: '' };

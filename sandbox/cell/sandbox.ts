@@ -8,11 +8,13 @@ import type { Address, FromCell, RunOutcome, StreamEntry } from '../protocol.ts'
 import { EntryCollector, partsOf, STREAM_CHARS } from './entries.ts';
 import { GuestTimers } from './guest-timers.ts';
 import {
+  CANNOT_RUN,
   endedMessage,
   errorOf,
   LOAD_FAILURES,
   microseconds,
   NO_REPORT,
+  OUT_OF_MEMORY,
   Run,
   type RunEnding,
   type RunLimits,
@@ -113,8 +115,9 @@ export class Sandbox {
   begin(message: RunLimits, orderJson: string): void {
     const guest = this.#guest;
     if (guest === null || guest.disposed || !this.#loaded || this.#run !== null) {
-      const error = { name: 'InternalError', message: 'the sandbox cannot run now', stack: '' };
-      return this.#neverRan(message.run, { outcome: 'error', error, intact: false });
+      // Between two runs nothing else ends a loaded guest: V8's limit was met by the collector after the last one.
+      const ending = this.#loaded && guest?.disposed === true && this.#run === null ? OUT_OF_MEMORY : CANNOT_RUN;
+      return this.#neverRan(message.run, { ...ending, intact: false });
     }
     const { run: id, ...limits } = message;
     const askedAt = performance.now();

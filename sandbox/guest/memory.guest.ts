@@ -44,7 +44,7 @@ export function silenceFinalizers(global: typeof globalThis): void {
       return construct(target, [callback], newTarget === Quiet ? target : newTarget) as object;
     },
   });
-  defineProperty(Real.prototype, 'constructor', { value: Quiet, writable: false, configurable: false });
+  defineProperty(Real.prototype, 'constructor', { value: Quiet, writable: true, configurable: true });
   defineProperty(global, 'FinalizationRegistry', { value: Quiet, writable: true, configurable: true });
 }
 

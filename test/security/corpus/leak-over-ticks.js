@@ -1,5 +1,5 @@
 // what: a leak that takes several ticks, none of which is remarkable
-// expect: memory, crash, error
+// expect: memory, crash
 // ticks: 12
 const kept = [];
 export function tick(ctx) {
