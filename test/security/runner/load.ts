@@ -2,7 +2,7 @@
  * Who used the machine while the corpus ran: the node's own process, its cells, and everything else. Where other programs have it, its
  * clock says little about the node.
  */
-import { cpuMsOf, familyCpuMsOf, machineCpuMs, runDelayMsOf } from './proc.ts';
+import { cpuMsOf, familyCpuMsOf, machineCpuMs, parentOf, runDelayMsOf } from './proc.ts';
 
 const SAMPLE_MS = 500;
 /** Other programs that take more of the machine than this delay what is measured by its clock. */
@@ -34,6 +34,8 @@ export class Load {
   readonly #samples: Sample[];
   readonly #nodeMs: number;
   readonly #delayMs: number;
+  /** Time of each cell that is no child of the node, when it was last seen: nobody counts it when it has ended. */
+  readonly #jailed = new Map<number, number>();
 
   /** `cells`: those that live. */
   constructor(node: number, cells: () => readonly number[]) {
@@ -66,10 +68,15 @@ export class Load {
     clearInterval(this.#timer);
   }
 
-  /** Cells that have ended count with the node. */
+  /** Cells that have ended count with the node, those in a jail by what they had used half a second before. */
   #sample(): Sample {
     const { busy, all } = machineCpuMs();
-    const oursMs = [process.pid, this.#node, ...this.#cells()].reduce((sum, pid) => sum + familyCpuMsOf(pid), 0);
+    const own = [process.pid, this.#node];
+    for (const cell of this.#cells())
+      if (parentOf(cell) === this.#node) own.push(cell);
+      else this.#jailed.set(cell, Math.max(familyCpuMsOf(cell), this.#jailed.get(cell) ?? 0));
+    const jailedMs = this.#jailed.values().reduce((sum, ms) => sum + ms, 0);
+    const oursMs = own.reduce((sum, pid) => sum + familyCpuMsOf(pid), jailedMs);
     return { at: performance.now(), busyMs: busy, allMs: all, oursMs };
   }
 }

@@ -47,6 +47,12 @@ export function familyCpuMsOf(pid: number): number {
   return fields.slice(11, 15).reduce((sum, jiffies) => sum + Number(jiffies), 0) * MS_PER_JIFFY || 0;
 }
 
+/** 0 where it is gone. */
+export function parentOf(pid: number): number {
+  const text = read(`/proc/${pid}/stat`);
+  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
+}
+
 /** Time on all processors of everything on this machine, ms, and what all of them had. */
 export function machineCpuMs(): { readonly busy: number; readonly all: number } {
   const jiffies = (read('/proc/stat').split('\n', 1)[0] ?? '').trim().split(/\s+/).slice(1, 9).map(Number);

@@ -237,7 +237,10 @@ export class CorpusRun {
 
   /** What descends from the node beside its cells (and the compiler's own process), and cells that it has given up. */
   #orphans(pid: number | null, cells: readonly number[]): string[] {
-    const children = pid === null ? [] : descendantsOf(pid).filter((child) => !cells.includes(child));
+    // What a cell is started through stands above it, and goes with it.
+    const belongs = (child: number): boolean =>
+      cells.includes(child) || descendantsOf(child).some((below) => cells.includes(below));
+    const children = pid === null ? [] : descendantsOf(pid).filter((child) => !belongs(child));
     return [...children, ...this.#cells.survivors()]
       .map((child) => `${child} ${commandOf(child)}`)
       .filter((text) => !text.includes('esbuild'));
