@@ -23,7 +23,7 @@ import {
   withoutIntent,
 } from './intents.ts';
 import type { CommitNeed } from './ledger-options.ts';
-import type { RunResult } from './session.ts';
+import type { RunResult } from './run-result.ts';
 import type { SlotServices } from './slot-services.ts';
 
 export interface DurableOwner {

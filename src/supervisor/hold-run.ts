@@ -1,5 +1,6 @@
 /** A run begins only while this node may run the worker. What keeps it from that is nobody's error, and ends by itself or with the node. */
-import { NOT_RUN, type RunOrder, type RunResult, type Session } from './session.ts';
+import { NOT_RUN, type RunResult } from './run-result.ts';
+import type { RunOrder, Session } from './session.ts';
 import type { WorkerSelf } from './worker-self.ts';
 
 const LOOK_MS = 100;

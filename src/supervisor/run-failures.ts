@@ -1,6 +1,6 @@
 /** What a failure means for the worker's life: it is counted, and at the limit the life ends. */
 import type { GuestError } from '../../sandbox/protocol.ts';
-import type { RunResult } from './session.ts';
+import type { RunResult } from './run-result.ts';
 import { describeError, isBlamed, loadReason } from './tick-report.ts';
 import type { WorkerSelf } from './worker-self.ts';
 

@@ -11,7 +11,6 @@ import {
   type LoadReport,
   type LoadSpec,
   type RunInfo,
-  type RunOutcome,
   type StreamEntry,
 } from '../../sandbox/protocol.ts';
 import type { Clock } from '../core/clock.ts';
@@ -19,19 +18,8 @@ import type { CellLoss } from './cell-loss.ts';
 import type { CellPool, PlaceRequest, SandboxHandle, SandboxOrder } from './cell-pool.ts';
 import { BROKE_PROTOCOL } from './cell-process.ts';
 import type { SandboxMessage } from './cell-seats.ts';
+import { GIVEN_UP, NOT_RUN, type RunResult, verdictOf } from './run-result.ts';
 import { SLOW_AFTER_MS, type Turn, type Turns } from './turns.ts';
-
-export interface RunResult {
-  readonly outcome: RunOutcome | 'cell-lost';
-  readonly error: GuestError | null;
-  /** In its cell, until the guest was entered. */
-  readonly waitedMs: number;
-  readonly durationMs: number;
-  readonly cpuMs: number;
-  /** The sandbox can be used again. */
-  readonly intact: boolean;
-  readonly loss: CellLoss | null;
-}
 
 export type OpenResult =
   | { readonly kind: 'loaded'; readonly session: Session }
@@ -320,7 +308,7 @@ export class Session {
     const run = this.#run;
     if (run === null) return this.#options.onIdleLoss(loss, this);
     const durationMs = this.#clock.monoMs() - (run.startedAt ?? run.sentAt ?? this.#clock.monoMs());
-    this.#finish({ ...verdict(loss), waitedMs: 0, durationMs, cpuMs: 0, intact: false, loss });
+    this.#finish({ ...verdictOf(loss), waitedMs: 0, durationMs, cpuMs: 0, intact: false, loss });
   }
 
   #end(): void {
@@ -357,43 +345,3 @@ function watchOpening(clock: Clock, handle: SandboxHandle): () => void {
   cancel = clock.after(OPEN_MS_MAX, look);
   return () => cancel();
 }
-
-/** What a lost cell means for the run that was in it. */
-function verdict(loss: CellLoss): Pick<RunResult, 'outcome' | 'error'> {
-  const error = (name: string, message: string): GuestError => ({ name, message, stack: '' });
-  if (!loss.culprit)
-    return { outcome: 'cell-lost', error: error('CellLostError', `The cell was lost: ${loss.reason}.`) };
-  switch (loss.cause) {
-    case 'memory':
-      return { outcome: 'memory', error: error('MemoryError', 'The worker used more memory than its limit.') };
-    case 'timeout':
-      return {
-        outcome: 'timeout',
-        error: error('TickTimeoutError', 'The call took too long and its process had to be ended.'),
-      };
-    case 'crash':
-      return {
-        outcome: 'cell-lost',
-        error: error('SandboxCrashError', `The worker took its process down: ${loss.reason}.`),
-      };
-  }
-}
-
-const GIVEN_UP: CellLoss = {
-  reason: 'the worker was stopped',
-  suspect: false,
-  culprit: false,
-  cause: 'crash',
-  killed: false,
-};
-
-/** Of a run that never began. */
-export const NOT_RUN: RunResult = {
-  outcome: 'cancelled',
-  error: null,
-  waitedMs: 0,
-  durationMs: 0,
-  cpuMs: 0,
-  intact: false,
-  loss: null,
-};

@@ -3,7 +3,7 @@ import type { GuestError, LogLevel } from '../../sandbox/protocol.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { TickRecord, WorkerId } from '../store/contracts.ts';
 import { headOf, loadProblem } from './load-problem.ts';
-import type { RunResult } from './session.ts';
+import type { RunResult } from './run-result.ts';
 
 export interface RunTimes {
   /** Unix ms. */

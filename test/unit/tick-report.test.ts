@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { CellLoss } from '../../src/supervisor/cell-loss.ts';
-import type { RunResult } from '../../src/supervisor/session.ts';
+import type { RunResult } from '../../src/supervisor/run-result.ts';
 import { describeError, failureLine, isBlamed, tickRecord } from '../../src/supervisor/tick-report.ts';
 
 const OK: RunResult = { outcome: 'ok', error: null, waitedMs: 0, durationMs: 2, cpuMs: 1, intact: true, loss: null };
