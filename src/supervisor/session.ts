@@ -285,8 +285,10 @@ export class Session {
       case 'ended': {
         if (message.entries !== undefined) this.#options.onEntries(message.entries, this);
         if (message.run !== this.#run?.id) return;
-        const { outcome, error = null, durationMs, cpuMs, intact } = message;
+        const { outcome, error = null, durationMs, intact } = message;
         const { askedAt, sentAt, costMs } = this.#run;
+        // SECURITY: what a cell claims is charged to its workspace; a guest has one thread, and no more than the time that passed.
+        const cpuMs = Math.min(message.cpuMs, this.#clock.monoMs() - (sentAt ?? askedAt));
         const waitedMs = message.waitedMs + ((sentAt ?? askedAt) - askedAt);
         this.#options.turns.spent(this.#options.request.workspace, cpuMs, costMs);
         this.#costMs = cpuMs;
