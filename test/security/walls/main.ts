@@ -23,13 +23,13 @@ function copyRepository(): string {
   return copy;
 }
 
-/** Names of the tests that failed; null where the run ended without a verdict. */
+/** What failed, by name; null where the run ended without a verdict. */
 function failuresOf(copy: string, { file, only }: Wall['red'][number]): readonly string[] | null {
+  if (!file.endsWith('.test.ts')) return casesOf(copy, file, only ?? '');
   const report = join(copy, 'walls-report.json');
   rmSync(report, { force: true });
-  const vitest = join(copy, 'node_modules', 'vitest', 'vitest.mjs');
-  const args = [vitest, 'run', file, '--reporter=json', `--outputFile=${report}`];
-  if (only !== undefined) args.push('-t', only);
+  const args = [join(copy, 'node_modules', 'vitest', 'vitest.mjs'), 'run', file];
+  args.push('--reporter=json', `--outputFile=${report}`, ...(only === undefined ? [] : ['-t', only]));
   spawnSync(process.execPath, args, { cwd: copy, stdio: 'ignore', timeout: TEST_LIMIT_MS, killSignal: 'SIGKILL' });
   try {
     const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
@@ -43,6 +43,20 @@ function failuresOf(copy: string, { file, only }: Wall['red'][number]): readonly
   } catch {
     return null;
   }
+}
+
+/** Cases of the corpus that ended otherwise than they must, or what was violated besides. */
+function casesOf(copy: string, file: string, only: string): readonly string[] | null {
+  const { status, stdout } = spawnSync(process.execPath, [join(copy, file), '--only', only], {
+    cwd: copy,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: TEST_LIMIT_MS,
+    killSignal: 'SIGKILL',
+  });
+  if (status === 0) return [];
+  const bad = stdout.split('\n').flatMap((line) => /^BAD +(\S+ .*?) {2}/.exec(`${line}  `)?.[1]?.trim() ?? []);
+  return bad.length > 0 ? bad : stdout.trim() === '' ? null : [stdout.trim().split('\n').at(-1)?.slice(0, 200) ?? ''];
 }
 
 /** Is the test green while every wall stands? Each is asked once. */
