@@ -82,6 +82,15 @@ describe('a limit of CPU time', () => {
 });
 
 describe('time limits', () => {
+  test('end a loop in JavaScript without the loss of its variables', async () => {
+    const engine = await startEngine();
+    await engine.run('w', `let n = 0; export function tick(ctx) { ctx.state.set('n', ++n); if (n === 1) for (;;); }`, {
+      tickTimeoutMs: 300,
+    });
+    await engine.okTicks('w');
+    expect((await engine.runtime.readState('w'))['n']).toBeGreaterThanOrEqual(2);
+  });
+
   test('a tick that waits for a call gets TickTimeoutError there, may catch it, and still counts as a timeout', async () => {
     const engine = await startEngine();
     await engine.run(
