@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { startEngine } from '../support/engine.ts';
 
 const NEIGHBOUR = `export function tick(ctx) { ctx.state.set('n', ctx.state.get('n', 0) + 1); }`;
@@ -57,6 +60,23 @@ describe('a limit of CPU time', () => {
     await engine.inState('w', 'failed');
     expect(await engine.runtime.readState('w')).toEqual({ before: true });
     expect(engine.cells.filter(({ event }) => event === 'lost')).toEqual([]);
+  });
+
+  test('does not count the time in which other processes have the processors', async () => {
+    // Each in a session of its own, as cells are: some systems share the processors out by session.
+    const hogs = Array.from({ length: 5 * availableParallelism() }, () =>
+      spawn(process.execPath, ['-e', 'console.log(1); for (;;);'], { detached: true }),
+    );
+    onTestFinished(() => hogs.forEach((hog) => void hog.kill('SIGKILL')));
+    await Promise.all(hogs.map(({ stdout }) => once(stdout, 'data')));
+    const engine = await startEngine();
+    // Not by the clock: a share of the processors must not change what there is to do.
+    const work = 'for (let i = 0, x = 1; i < 6e7; i++) x = (x * 1103515245 + 12345) & 0x7fffffff;';
+    await engine.run('w', `export function tick() { ${work} }`, { cpuLimitMs: 60_000 });
+    const tick = await engine.next('tick', ({ worker }) => worker === 'default/w');
+    expect(tick.outcome).toBe('ok');
+    expect(tick.cpuMs).toBeGreaterThan(50);
+    expect(tick.cpuMs).toBeLessThan(0.7 * tick.durationMs);
   });
 
   test('counts what many short turns use together, and none of the waiting between them', async () => {
