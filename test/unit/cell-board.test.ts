@@ -22,7 +22,7 @@ function open(slots: number) {
     const ring = new RingReader();
     streams.push(createStream(ring.buffer, () => undefined));
     const guest = {
-      ...{ ring, disposed: false, cpuMs: 0, dispose: () => undefined },
+      ...{ ring, disposed: false, cpuMs: 0, takeCpuMs: () => 0, dispose: () => undefined },
       enter: (): Promise<SliceEnd> => {
         atEntry.push(boards.at(-1) ?? []);
         return new Promise((resolve) => out.push(() => resolve({ kind: 'returned' })));
