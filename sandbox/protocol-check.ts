@@ -43,7 +43,7 @@ const KEYS = {
   unloaded: 3,
   stuck: 4,
   stream: 4,
-  ended: 9,
+  ended: 10,
   loaded: 4,
   'load-failed': 5,
 } as unknown as Readonly<Record<FromCell['kind'], number | undefined>>;
@@ -162,6 +162,7 @@ function isMessage(message: Bag): boolean {
         (message['error'] === undefined || isError(message['error'])) &&
         isAmount(message['waitedMs']) &&
         isAmount(message['durationMs']) &&
+        isAmount(message['insideMs']) &&
         isAmount(message['cpuMs']) &&
         typeof message['intact'] === 'boolean'
       );

@@ -206,6 +206,8 @@ export type FromCell =
       readonly waitedMs: number;
       /** From then on. */
       readonly durationMs: number;
+      /** Of that, what its code ran: without waiting, and with what it lacked of a processor. */
+      readonly insideMs: number;
       readonly cpuMs: number;
       /** False: the sandbox is unusable and was thrown away. */
       readonly intact: boolean;

@@ -5,6 +5,7 @@
 import { type Address, type FromCell, GUEST_NOT_MADE, type LoadSpec, type ToCell } from '../protocol.ts';
 import type { CellBackend } from './backend.ts';
 import type { Board } from './board.ts';
+import { CpuClock } from './cpu-clock.ts';
 import { Outbox, type Spacing } from './outbox.ts';
 import { Sandbox, type SandboxHost } from './sandbox.ts';
 import { SLOW_AFTER_MS, Slots } from './slots.ts';
@@ -31,6 +32,7 @@ export class Cell implements SandboxHost {
   readonly #wire: CellWire;
   readonly #outbox: Outbox<FromCell>;
   readonly #slots: Slots<Sandbox>;
+  readonly cpu = new CpuClock();
   readonly #sandboxes = new Map<number, Sandbox>();
   readonly #running = new Set<Sandbox>();
   #pumpScheduled = false;

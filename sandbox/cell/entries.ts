@@ -82,6 +82,14 @@ export class EntryCollector {
     return out;
   }
 
+  /** The same, in parts that are not too much for one message. */
+  takeParts(): readonly (readonly StreamEntry[])[] {
+    const small = this.#chars <= STREAM_CHARS;
+    const entries = this.take();
+    if (entries.length === 0) return [];
+    return small ? [entries] : partsOf(entries);
+  }
+
   /** SECURITY: what the prelude says is checked as if the guest had broken out; the node ends a cell that passes nonsense on. */
   #event(event: unknown): void {
     if (!Array.isArray(event)) throw damaged();

@@ -24,3 +24,24 @@ export class GuestTimers {
     this.#timers.clear();
   }
 }
+
+/** One moment at which something must happen, unless it is put off. */
+export class Deadline {
+  readonly #onPassed: () => void;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(onPassed: () => void) {
+    this.#onPassed = onPassed;
+  }
+
+  /** Instead of the one before. */
+  arm(ms: number): void {
+    this.disarm();
+    this.#timer = setTimeout(this.#onPassed, Math.max(0, ms));
+  }
+
+  disarm(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}

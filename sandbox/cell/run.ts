@@ -9,6 +9,22 @@ export interface RunLimits {
   readonly cpuLimitMs?: number;
 }
 
+/** One entry into a guest; `run` is null for what the node asks besides. */
+export interface SliceLimits {
+  readonly run: Run | null;
+  readonly since: number;
+  readonly limitMs: number;
+}
+
+/** Looked at while it runs. */
+export interface RunningSlice extends SliceLimits {
+  nextDrainAt: number;
+  disposedAt: number | null;
+  /** Of the cell's clock: when it was entered, and what it had used at the last look. */
+  readonly cpuFrom: number;
+  cpuSeen: number;
+}
+
 export class Run {
   readonly id: number;
   readonly timeoutMs: number;
@@ -25,6 +41,8 @@ export class Run {
   ended = false;
   report: LoadReport | null = null;
   error: GuestError | null = null;
+  /** In its guest, waiting left out. */
+  insideMs = 0;
   phase: 'running' | 'expired' | 'overspent' | 'cancelled' = 'running';
   #deadline: number;
   #leftWhenHeld: number | null = null;
@@ -54,9 +72,9 @@ export class Run {
     return this.#leftWhenHeld ?? this.#deadline - now;
   }
 
-  /** `guest.cpuMs`: what its isolate has used by now, all runs together; asked for only where there is a limit. */
-  hasOverspent(guest: { readonly cpuMs: number }): boolean {
-    return this.#cpuEndMs !== Number.POSITIVE_INFINITY && guest.cpuMs > this.#cpuEndMs;
+  /** `cpuMs`: what its guest has used by now, all runs together. */
+  hasOverspent(cpuMs: number): boolean {
+    return cpuMs > this.#cpuEndMs;
   }
 
   get held(): boolean {
@@ -131,7 +149,11 @@ export interface RunEnding {
   readonly entries?: readonly StreamEntry[] | undefined;
 }
 
-export function endedMessage(address: Address, run: Pick<Run, 'id' | 'waitedMs'>, ending: RunEnding): FromCell {
+export function endedMessage(
+  address: Address,
+  run: Pick<Run, 'id' | 'waitedMs' | 'insideMs'>,
+  ending: RunEnding,
+): FromCell {
   const { entries, outcome, error, durationMs, cpuMs, intact } = ending;
   return {
     kind: 'ended',
@@ -142,6 +164,7 @@ export function endedMessage(address: Address, run: Pick<Run, 'id' | 'waitedMs'>
     ...(error === null ? undefined : { error }),
     waitedMs: microseconds(run.waitedMs),
     durationMs: microseconds(durationMs),
+    insideMs: microseconds(run.insideMs),
     cpuMs: microseconds(cpuMs),
     intact,
   };

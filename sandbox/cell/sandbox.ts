@@ -5,8 +5,9 @@
  */
 import type { EntryPoint, GuestIsolate, SliceEnd } from '../isolate/guest-isolate.ts';
 import type { Address, FromCell, RunOutcome, StreamEntry } from '../protocol.ts';
-import { EntryCollector, partsOf, STREAM_CHARS } from './entries.ts';
-import { GuestTimers } from './guest-timers.ts';
+import type { CpuClock } from './cpu-clock.ts';
+import { EntryCollector } from './entries.ts';
+import { Deadline, GuestTimers } from './guest-timers.ts';
 import {
   CANNOT_RUN,
   endedMessage,
@@ -18,17 +19,23 @@ import {
   Run,
   type RunEnding,
   type RunLimits,
+  type RunningSlice,
+  type SliceLimits,
 } from './run.ts';
 
 export interface SandboxHost {
+  readonly cpu: CpuClock;
   send(message: FromCell): void;
   /** Ask for a slot; `runSlice` is called when one is free. */
   requestSlot(sandbox: Sandbox): void;
 }
 
-interface Slice {
+interface Order {
   readonly entry: EntryPoint;
   readonly args: readonly (string | number)[];
+}
+
+interface Slice extends Order {
   /** Starts a run. */
   readonly opens?: Run | ((now: number) => Run);
   /** What the node asks for besides: belongs to no run, and outlives one that ends. */
@@ -55,22 +62,17 @@ export class Sandbox {
   readonly #timers = new GuestTimers((call) => {
     if (this.#run !== null) this.#push({ entry: 'deliver', args: [call, 'null'] });
   });
-  #deadlineTimer: NodeJS.Timeout | null = null;
+  readonly #deadline = new Deadline(() => this.#onDeadline());
   /** Waits for a slot or holds one: it asks for the next only after it has given this one back. */
   #queued = false;
-  #slice: {
-    /** Null for what the node asks besides. */
-    run: Run | null;
-    since: number;
-    limitMs: number;
-    nextDrainAt: number;
-    disposedAt: number | null;
-  } | null = null;
+  #slice: RunningSlice | null = null;
   #unloading = false;
   #loaded = false;
   #stuck = false;
   /** Processor time of the slice that runs, from one look to the next; 0 before the first. */
   busyMs = 0;
+  /** Processor time of all slices that are over. */
+  #usedMs = 0;
 
   constructor(address: Address, language: 'javascript' | 'python', host: SandboxHost) {
     this.address = address;
@@ -108,7 +110,7 @@ export class Sandbox {
       return this.#finishUnload();
     }
     this.#guest = guest;
-    const opens = (now: number): Run => new Run({ id: 0, timeoutMs, graceMs: 0, now, cpuBeforeMs: guest.cpuMs });
+    const opens = (now: number): Run => new Run({ id: 0, timeoutMs, graceMs: 0, now, cpuBeforeMs: this.#usedMs });
     this.#push({ entry: 'load', args: [specJson], opens });
   }
 
@@ -121,7 +123,7 @@ export class Sandbox {
     }
     const { run: id, ...limits } = message;
     const askedAt = performance.now();
-    const opens = (now: number): Run => new Run({ ...limits, id, askedAt, now, cpuBeforeMs: guest.cpuMs });
+    const opens = (now: number): Run => new Run({ ...limits, id, askedAt, now, cpuBeforeMs: this.#usedMs });
     this.#push({ entry: 'begin', args: [orderJson], opens });
   }
 
@@ -155,16 +157,17 @@ export class Sandbox {
       return;
     }
     current.phase = 'cancelled';
-    if (this.#slice !== null) this.#dispose();
+    if (this.#slice !== null) this.#guest?.dispose();
     else this.#finish('cancelled', this.language === 'javascript');
   }
 
   unload(): void {
     this.#unloading = true;
-    this.#clearTimers();
+    this.#deadline.disarm();
+    this.#timers.clear();
     this.#pending = [];
     this.#run = null;
-    this.#dispose();
+    this.#guest?.dispose();
     if (this.#slice === null) this.#finishUnload();
   }
 
@@ -178,22 +181,29 @@ export class Sandbox {
     if (slice.opens !== undefined) this.#run = slice.opens instanceof Run ? slice.opens : slice.opens(since);
     const run = this.#run;
     if (run === null) return;
-    this.#disarmDeadline();
-    this.busyMs = 0;
+    this.#deadline.disarm();
     const limitMs = run.held ? run.timeoutMs : run.leftMs(since);
-    this.#slice = { run, since, limitMs, nextDrainAt: since + DRAIN_MS, disposedAt: null };
-    const end = limitMs <= 0 ? ({ kind: 'terminated' } as const) : await guest.enter(slice.entry, slice.args, limitMs);
+    if (limitMs <= 0) return this.#afterSlice({ kind: 'terminated' });
+    this.#afterSlice(await this.#inside(guest, slice, { run, since, limitMs }));
+  }
+
+  async #inside(guest: GuestIsolate, { entry, args }: Order, limits: SliceLimits): Promise<SliceEnd> {
+    const { cpu } = this.#host;
+    const cpuFrom = cpu.enter();
+    this.busyMs = 0;
+    this.#slice = { ...limits, nextDrainAt: limits.since + DRAIN_MS, disposedAt: null, cpuFrom, cpuSeen: 0 };
+    const end = await guest.enter(entry, args, limits.limitMs);
+    this.#usedMs += cpu.leave() - cpuFrom;
+    if (limits.run !== null) limits.run.insideMs += performance.now() - limits.since;
     this.#slice = null;
-    this.#afterSlice(end);
+    return end;
   }
 
   async #runAside({ entry, id }: NonNullable<Slice['aside']>, args: Slice['args'], guest: GuestIsolate): Promise<void> {
     const since = performance.now();
-    const cpuBeforeMs = guest.cpuMs;
-    this.#disarmDeadline();
-    this.#slice = { run: null, since, limitMs: ASIDE_MS, nextDrainAt: since + DRAIN_MS, disposedAt: null };
-    const end = await guest.enter(entry, args, ASIDE_MS);
-    this.#slice = null;
+    this.#deadline.disarm();
+    const usedBeforeMs = this.#usedMs;
+    const end = await this.#inside(guest, { entry, args }, { run: null, since, limitMs: ASIDE_MS });
     if (this.#unloading) return this.#finishUnload();
     this.#readRing();
     if (!guest.disposed) guest.ring.rewind();
@@ -202,7 +212,7 @@ export class Sandbox {
     if (guest.disposed && this.#run !== null) return this.#finish('cancelled', false);
     this.#sendStream();
     this.#host.send({ kind: 'settled', ...this.address });
-    this.#run?.extend(performance.now() - since, guest.cpuMs - cpuBeforeMs);
+    this.#run?.extend(performance.now() - since, this.#usedMs - usedBeforeMs);
     this.#armDeadline();
   }
 
@@ -220,14 +230,16 @@ export class Sandbox {
     const slice = this.#slice;
     const guest = this.#guest;
     if (slice === null || guest === null || this.#stuck) return;
-    this.busyMs = Math.min(guest.takeCpuMs(), now - slice.since);
+    const usedMs = this.#host.cpu.read() - slice.cpuFrom;
+    this.busyMs = usedMs - slice.cpuSeen;
+    slice.cpuSeen = usedMs;
     if (now >= slice.nextDrainAt) {
       this.#readRing();
       const chars = this.#entries.chars;
       this.#sendStream();
       slice.nextDrainAt = now + Math.max(DRAIN_MS, chars / DRAIN_CHARS_PER_MS);
     }
-    if (slice.run?.hasOverspent(guest) === true && slice.run.phase === 'running') {
+    if (slice.run?.hasOverspent(this.#usedMs + usedMs) === true && slice.run.phase === 'running') {
       slice.run.phase = 'overspent';
       guest.dispose();
     }
@@ -258,7 +270,7 @@ export class Sandbox {
     // Also where the order came when the slice was as good as over: its guest is gone, and nothing else would end the run.
     if (run.phase === 'cancelled') return this.#finish('cancelled', false);
     if (run.phase === 'overspent') return this.#finish('cpu', false);
-    const overspent = this.#guest !== null && run.hasOverspent(this.#guest);
+    const overspent = run.hasOverspent(this.#usedMs);
     switch (end.kind) {
       case 'threw':
         run.error ??= end.error;
@@ -299,7 +311,8 @@ export class Sandbox {
     const run = this.#run;
     if (run === null) return;
     this.#run = null;
-    this.#clearTimers();
+    this.#deadline.disarm();
+    this.#timers.clear();
     this.#pending = this.#pending.filter((slice) => slice.opens !== undefined || slice.aside !== undefined);
     const entries = run.id === 0 ? this.#sendStream() : this.#sendStreamButLast();
     const now = performance.now();
@@ -315,30 +328,27 @@ export class Sandbox {
         this.#host.send({ kind: 'load-failed', ...this.address, code, error: error ?? NO_REPORT });
       }
     } else {
-      const cpuMs = Math.max(0, (this.#guest?.cpuMs ?? 0) - run.cpuBeforeMs);
+      const cpuMs = this.#usedMs - run.cpuBeforeMs;
       const ending = { outcome, error, durationMs: now - run.startedAt, cpuMs, intact: whole, entries };
       this.#host.send(endedMessage(this.address, run, ending));
     }
-    if (!whole) this.#dispose();
+    if (!whole) this.#guest?.dispose();
   }
 
   #neverRan(id: number, ending: Pick<RunEnding, 'outcome' | 'error' | 'intact'>): void {
-    this.#host.send(endedMessage(this.address, { id, waitedMs: 0 }, { ...ending, durationMs: 0, cpuMs: 0 }));
+    this.#host.send(
+      endedMessage(this.address, { id, waitedMs: 0, insideMs: 0 }, { ...ending, durationMs: 0, cpuMs: 0 }),
+    );
   }
 
   #sendStream(): undefined {
-    const last = this.#sendStreamButLast();
-    if (last !== undefined) this.#host.send({ kind: 'stream', ...this.address, entries: last });
+    for (const entries of this.#entries.takeParts()) this.#host.send({ kind: 'stream', ...this.address, entries });
   }
 
   /** What is not too much for one message is left to the caller. */
   #sendStreamButLast(): readonly StreamEntry[] | undefined {
-    const small = this.#entries.chars <= STREAM_CHARS;
-    const entries = this.#entries.take();
-    if (entries.length === 0) return undefined;
-    if (small) return entries;
-    const parts = partsOf(entries);
-    for (const part of parts.slice(0, -1)) this.#host.send({ kind: 'stream', ...this.address, entries: part });
+    const parts = this.#entries.takeParts();
+    for (const entries of parts.slice(0, -1)) this.#host.send({ kind: 'stream', ...this.address, entries });
     return parts.at(-1);
   }
 
@@ -356,34 +366,18 @@ export class Sandbox {
   }
 
   #armDeadline(): void {
-    this.#disarmDeadline();
     const run = this.#run;
-    if (run === null || run.held) return;
-    this.#deadlineTimer = setTimeout(() => this.#onDeadline(), Math.max(0, run.leftMs(performance.now())));
-  }
-
-  #disarmDeadline(): void {
-    if (this.#deadlineTimer !== null) clearTimeout(this.#deadlineTimer);
-    this.#deadlineTimer = null;
+    if (run === null || run.held) return this.#deadline.disarm();
+    this.#deadline.arm(run.leftMs(performance.now()));
   }
 
   #onDeadline(): void {
-    this.#deadlineTimer = null;
     const run = this.#run;
     if (run === null || this.#slice !== null || run.held) return;
     if (run.phase !== 'running' || run.graceMs <= 0) return this.#finish('timeout', false);
     run.expire(performance.now());
     this.#push({ entry: 'expire', args: [] });
     this.#armDeadline();
-  }
-
-  #clearTimers(): void {
-    this.#disarmDeadline();
-    this.#timers.clear();
-  }
-
-  #dispose(): void {
-    this.#guest?.dispose();
   }
 
   #finishUnload(): void {

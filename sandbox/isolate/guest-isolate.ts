@@ -47,10 +47,6 @@ export class GuestIsolate {
   readonly context: ivm.Context;
   readonly api: ivm.Reference<Record<string, unknown>>;
   readonly #entries: Record<EntryPoint, ivm.Reference<(...args: never[]) => void>>;
-  #cpuMs = 0;
-  #cpuTakenMs = 0;
-  #ranMs = 0;
-  #processMs = processCpuMs();
 
   private constructor(parts: Pick<GuestIsolate, 'ring' | 'isolate' | 'context' | 'api'>) {
     this.ring = parts.ring;
@@ -111,41 +107,13 @@ export class GuestIsolate {
     }
   }
 
-  /**
-   * CPU that the guest has used, ms; may be read while it runs. Of one that is gone: when it was last read. The `cpuTime` of an
-   * isolate goes on while others have the processor, so from one reading to the next it counts no more than the whole cell has used.
-   */
-  get cpuMs(): number {
-    if (this.isolate.isDisposed) return this.#cpuMs;
-    const ranMs = Number(this.isolate.cpuTime) / 1e6;
-    const processMs = processCpuMs();
-    this.#cpuMs += Math.max(0, Math.min(ranMs - this.#ranMs, processMs - this.#processMs));
-    this.#ranMs = ranMs;
-    this.#processMs = processMs;
-    return this.#cpuMs;
-  }
-
-  /** What it used since this was last asked. */
-  takeCpuMs(): number {
-    const before = this.#cpuTakenMs;
-    this.#cpuTakenMs = this.cpuMs;
-    return this.#cpuTakenMs - before;
-  }
-
   get disposed(): boolean {
     return this.isolate.isDisposed;
   }
 
   dispose(): void {
-    if (this.isolate.isDisposed) return;
-    void this.cpuMs;
-    this.isolate.dispose();
+    if (!this.isolate.isDisposed) this.isolate.dispose();
   }
-}
-
-function processCpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1_000;
 }
 
 /** A rejection that nobody handled may have any primitive as its reason (test/security/corpus/reject-nothing); objects arrive as errors. */

@@ -279,7 +279,8 @@ export class Session {
         if (message.forMs >= SLOW_AFTER_MS && this.#run.turn !== null) this.#options.turns.outlasts(this.#run.turn);
         return;
       case 'settled':
-        return this.#giveTurnBack(this.#run);
+        if (this.#run !== null && this.#run.turn !== null) this.#options.turns.rests(this.#run.turn);
+        return;
       case 'stream':
         return this.#options.onEntries(message.entries, this);
       case 'ended': {
@@ -291,7 +292,8 @@ export class Session {
         const cpuMs = Math.min(message.cpuMs, this.#clock.monoMs() - (sentAt ?? askedAt));
         const waitedMs = message.waitedMs + ((sentAt ?? askedAt) - askedAt);
         this.#options.turns.spent(this.#options.request.workspace, cpuMs, costMs);
-        this.#costMs = cpuMs;
+        // By the clock: where many want the processors, whoever holds one for long is slow, however little of it he gets.
+        this.#costMs = Math.min(message.insideMs, this.#clock.monoMs() - (sentAt ?? askedAt));
         const result: RunResult = { outcome, error, waitedMs, durationMs, cpuMs, intact, loss: null };
         if (!intact) {
           this.#end();

@@ -5,8 +5,8 @@
  *
  * Runs have three lanes, by what the last one of the worker cost: quick ones may use a little processor time together, of slow and
  * of endless ones only a few run at once. Who outlasts its lane cannot be held back any more and counts in the next. A turn
- * covers a run's first stretch, until it is over or waits for something; what comes later its cell limits (sandbox/cell/slots.ts). Each
- * workspace may have one run in each lane, whatever the others do.
+ * covers a run's first stretch, until it is over or waits for something, and an endless one to its end; what comes later its cell
+ * limits (sandbox/cell/slots.ts). Each workspace may have one run in each lane, whatever the others do.
  */
 import type { Clock } from '../core/clock.ts';
 import type { Overload } from '../runtime.ts';
@@ -211,7 +211,15 @@ export class Turns {
     this.#serve(from);
   }
 
-  /** The run waits for something, is over, or will never be. */
+  /**
+   * The run waits for something. What it does afterwards only its cell limits, so those that are known to use much keep their place to
+   * the end: one short wait would let them past everybody.
+   */
+  rests(place: Turn): void {
+    if (place.lane !== ENDLESS) this.giveBack(place);
+  }
+
+  /** The run is over, or will never be. */
   giveBack(place: Turn): void {
     if (place.state === 'over') return;
     const waited = place.state === 'waiting';

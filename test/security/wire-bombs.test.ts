@@ -69,6 +69,7 @@ describe('what a cell that keeps to the protocol has to say', () => {
         error: { name: 'E', message: 'm', stack: 's' },
         waitedMs: 1,
         durationMs: 1,
+        insideMs: 0,
         cpuMs: 1,
         intact: true,
       });

@@ -124,7 +124,7 @@ function randomMessage({ draw, pick, count, text, entry }: Dice, at: object): ob
     case 'load-failed':
       return { kind, ...at, code: 'USER_ERROR', error };
     case 'ended': {
-      const times = { waitedMs: draw() * 1e6, durationMs: draw() * 1e6, cpuMs: draw() };
+      const times = { waitedMs: draw() * 1e6, durationMs: draw() * 1e6, insideMs: draw(), cpuMs: draw() };
       const outcome = pick(['ok', 'error', 'timeout', 'memory', 'cancelled']);
       const more = { ...(draw() < 0.5 ? { entries } : {}), ...(draw() < 0.5 ? { error } : {}) };
       return { kind, ...at, run: pick([0, 1, 2, count()]), outcome, ...times, intact: draw() < 0.5, ...more };

@@ -47,7 +47,17 @@ export class ScriptedPool extends CellPool {
         say({ kind: 'started', ...address, forMs: 0 });
         const { run } = order;
         this.onRun(() => {
-          say({ kind: 'ended', ...address, run, outcome: 'ok', waitedMs: 0, durationMs: 0, cpuMs: 0, intact: true });
+          say({
+            kind: 'ended',
+            ...address,
+            run,
+            outcome: 'ok',
+            waitedMs: 0,
+            durationMs: 0,
+            insideMs: 0,
+            cpuMs: 0,
+            intact: true,
+          });
         });
       },
       unload: () => {

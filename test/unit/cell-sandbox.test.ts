@@ -1,5 +1,6 @@
 /** One sandbox in a cell, with a guest whose entries the test ends: what happens between two slices of a run. */
 import { describe, expect, test } from 'vitest';
+import { CpuClock } from '../../sandbox/cell/cpu-clock.ts';
 import { Sandbox } from '../../sandbox/cell/sandbox.ts';
 import { createStream } from '../../sandbox/guest/stream.guest.ts';
 import type { GuestIsolate, SliceEnd } from '../../sandbox/isolate/guest-isolate.ts';
@@ -18,8 +19,6 @@ function openGuest(language: 'javascript' | 'python' = 'javascript') {
   const guest = {
     ring: new RingReader(),
     disposed: false,
-    cpuMs: 0,
-    takeCpuMs: () => 0,
     dispose(): void {
       guest.disposed = true;
     },
@@ -32,6 +31,7 @@ function openGuest(language: 'javascript' | 'python' = 'javascript') {
   };
   const stream = createStream(guest.ring.buffer, () => undefined);
   const sandbox = new Sandbox({ sandbox: 1, incarnation: 1 }, language, {
+    cpu: new CpuClock(),
     send: (message) => sent.push(message),
     requestSlot: (asking) => {
       setImmediate(() => void asking.runSlice().then(() => asking.slotReleased()));

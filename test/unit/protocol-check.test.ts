@@ -17,8 +17,19 @@ const GOOD: readonly FromCell[] = [
   { kind: 'settled', ...at },
   { kind: 'unloaded', ...at },
   { kind: 'stuck', ...at, cause: 'memory' },
-  { kind: 'ended', ...at, run: 1, outcome: 'error', error, waitedMs: 0, durationMs: 1.5, cpuMs: 0.5, intact: true },
-  { kind: 'ended', ...at, run: 1, outcome: 'ok', waitedMs: 0, durationMs: 0, cpuMs: 0, intact: true },
+  {
+    kind: 'ended',
+    ...at,
+    run: 1,
+    outcome: 'error',
+    error,
+    waitedMs: 0,
+    durationMs: 1.5,
+    insideMs: 0,
+    cpuMs: 0.5,
+    intact: true,
+  },
+  { kind: 'ended', ...at, run: 1, outcome: 'ok', waitedMs: 0, durationMs: 0, insideMs: 0, cpuMs: 0, intact: true },
   {
     kind: 'ended',
     ...at,
@@ -27,6 +38,7 @@ const GOOD: readonly FromCell[] = [
     outcome: 'ok',
     waitedMs: 0,
     durationMs: 0,
+    insideMs: 0,
     cpuMs: 0,
     intact: true,
   },
@@ -74,7 +86,7 @@ function isFine(kind: string, field: string, value: unknown): boolean {
   if ((field === 'error' || field === 'entries') && kind === 'ended' && value === undefined) return true;
   if (['node', 'message', 'base64'].includes(field)) return typeof value === 'string';
   if (['last', 'intact'].includes(field)) return typeof value === 'boolean';
-  if (['waitedMs', 'durationMs', 'cpuMs', 'forMs'].includes(field))
+  if (['waitedMs', 'durationMs', 'insideMs', 'cpuMs', 'forMs'].includes(field))
     return typeof value === 'number' && value >= 0 && value < 1e12;
   if (field === 'entries') return Array.isArray(value) && value.length === 0;
   return false;
@@ -186,6 +198,7 @@ describe('the check of what a cell says', () => {
       outcome: 'error',
       waitedMs: 0,
       durationMs: 1,
+      insideMs: 0,
       cpuMs: 1,
       intact: true,
     };

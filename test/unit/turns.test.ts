@@ -151,6 +151,19 @@ describe('turns', () => {
     expect(begun).toEqual(['a-0', 'b-0']);
   });
 
+  it('lets a run that waits give its place up, unless it is known to use much', () => {
+    const { ask, begun, turns } = createWorld(1);
+    const slow = ask('a-slow0', { costMs: 100 });
+    const endless = ask('a-endless0', { costMs: 2_000 });
+    ask('a-slow1', { costMs: 100 });
+    ask('a-endless1', { costMs: 2_000 });
+    turns.rests(slow);
+    turns.rests(endless);
+    expect(begun).toEqual(['a-slow0', 'a-endless0', 'a-slow1']);
+    turns.giveBack(endless);
+    expect(begun.at(-1)).toBe('a-endless1');
+  });
+
   it('forgets one that gave its place up while it waited', () => {
     const { ask, begun, turns } = createWorld(1);
     const first = ask('a-0', { costMs: 60_000 });

@@ -49,7 +49,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'waiting code has one too',
     file: 'sandbox/cell/sandbox.ts',
-    find: '    this.#deadlineTimer = setTimeout(() => this.#onDeadline(), Math.max(0, run.leftMs(performance.now())));\n',
+    find: '    this.#deadline.arm(run.leftMs(performance.now()));\n',
     replace: '',
     red: [{ file: 'test/integration/engine-timeouts.test.ts', only: 'never settles' }],
   },
@@ -70,7 +70,7 @@ export const WALLS: readonly Wall[] = [
   {
     name: 'CPU time is limited where that is asked for',
     file: 'sandbox/cell/sandbox.ts',
-    find: "    if (slice.run?.hasOverspent(guest) === true && slice.run.phase === 'running') {",
+    find: "    if (slice.run?.hasOverspent(this.#usedMs + usedMs) === true && slice.run.phase === 'running') {",
     replace: '    if (slice === null) {',
     red: [{ file: 'test/integration/engine-timeouts.test.ts', only: 'CPU' }],
   },
