@@ -22,6 +22,9 @@ const MEMORY_AGE_MS_MIN = 600_000;
 /** Workers that are told at each step: each of them is loaded anew. */
 const PER_STEP: Readonly<Record<Backend, number>> = { isolate: 10, pyodide: 0.2 };
 
+const formatAge = (ms: number): string =>
+  ms < 120_000 ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms / 60_000)} minutes`;
+
 export const drawJitter = (): number => 1 + JITTER * (2 * Math.random() - 1);
 
 export type Aging = Pick<Cell, 'readyAt' | 'runs' | 'jitter' | 'rssBytes' | 'baseRss' | 'peakAllowanceBytes'>;
@@ -30,7 +33,7 @@ export type Aging = Pick<Cell, 'readyAt' | 'runs' | 'jitter' | 'rssBytes' | 'bas
 export function decideRecycling(cell: Aging, limits: RecyclingLimits, now: number): string | null {
   if (cell.readyAt === null) return null;
   const ageMs = now - cell.readyAt;
-  if (ageMs > limits.ageMs * cell.jitter) return `it was ${Math.round(ageMs / 60_000)} minutes old`;
+  if (ageMs > limits.ageMs * cell.jitter) return `it was ${formatAge(ageMs)} old`;
   if (cell.runs > limits.runs * cell.jitter) return `it had done ${cell.runs} runs`;
   const grown = cell.rssBytes - cell.baseRss;
   const large = grown > MEMORY_SHARE * (limits.growthBytes + cell.peakAllowanceBytes);

@@ -38,7 +38,8 @@ export async function chooseWall(options: JailOptions): Promise<Wall> {
     const problem = await firstThatWorks(await walls(), signal);
     if (signal.aborted) throw new RuntimeError('STOPPED', 'The engine is stopping.');
     if (typeof problem !== 'string') {
-      log('info', `cells are behind ${name}`, { jail: problem.level, failed });
+      const why = failed.length === 0 ? '' : ` (${failed.join('; ')})`;
+      log('info', `cells are behind ${name}${why}`, { jail: problem.level, failed });
       return problem;
     }
     failed.push(`${name}: ${problem}`);
@@ -50,7 +51,7 @@ export async function chooseWall(options: JailOptions): Promise<Wall> {
       `sandbox.jail is required, and no jail works here (${tried}); ${INSTALL}.`,
     );
   const hint = process.platform === 'linux' ? `; ${INSTALL}` : '';
-  log('info', `cells have no wall of the system around them (${tried})${hint}`, { jail: 'process', failed });
+  log('warn', `cells have no wall of the system around them (${tried})${hint}`, { jail: 'process', failed });
   return processWall(prefix);
 }
 
@@ -79,7 +80,7 @@ function candidates(prefix: readonly string[], searchPath: string): readonly Can
       walls() {
         const [unshare, sh, env] = ['unshare', 'sh', 'env'].map((name) => findProgram(name, searchPath));
         if (unshare === undefined || sh === undefined || env === undefined)
-          return 'there is no program unshare (util-linux) on PATH';
+          return `there is no program ${unshare === undefined ? 'unshare (util-linux)' : sh === undefined ? 'sh' : 'env'} on PATH`;
         return [namespacesWall(prefix, { unshare, sh, env })];
       },
     },
