@@ -137,7 +137,7 @@ describe('runtime status', () => {
       expect(well.code, well.output).toBe(0);
       expect(well.stdout).toMatch(
         new RegExp(
-          `^node +[\\w-]+, process ${node.process.pid} on .*\nplacement +held: .*\nstate +in Redis and Postgres, ack: redis\nstored +Postgres has everything but .*\ncells +1 \\(1 JavaScript, 0 Python\\), \\d+ MiB\nworkers +2: .*$`,
+          `^node +[\\w-]+, process ${node.process.pid} on .*\nplacement +held: .*\nstate +in Redis and Postgres, ack: redis\nstored +Postgres has everything but .*\ncells +1 \\(1 JavaScript, 0 Python\\), \\d+ MiB.*\nworkers +2: .*$`,
         ),
       );
       const frozenAt = Date.now();
