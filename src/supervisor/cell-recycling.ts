@@ -80,11 +80,11 @@ export class Recycling {
       this.#replaced = false;
       this.#replace(cell).then(
         () => {
-          this.#replaced = true;
+          if (this.#cell === cell) this.#replaced = true;
         },
         () => {
           cell.retiring = null;
-          this.#cell = null;
+          if (this.#cell === cell) this.#cell = null;
         },
       );
       return;

@@ -59,7 +59,7 @@ interface OpenRun {
   /** Monotonic. */
   readonly askedAt: number;
   turn: Turn | null;
-  /** What its worker's last run used, ms. */
+  /** How long its worker's last run was in its guest, ms. */
   readonly costMs: number;
   /** Monotonic; null while it waits for its turn. */
   sentAt: number | null;

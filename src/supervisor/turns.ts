@@ -16,7 +16,7 @@ export interface TurnOptions {
   readonly workspace: string;
   /** Monotonic. */
   readonly dueMono: number;
-  /** Processor time of the worker's last run, ms. */
+  /** How long the worker's last run was in its guest, ms: without waiting, and with what it lacked of a processor. */
   readonly costMs: number;
   /** Called once, unless it is given back before; perhaps at once. */
   readonly begin: () => void;
@@ -40,7 +40,7 @@ type Lane = typeof QUICK | typeof SLOW | typeof ENDLESS;
 
 export const SLOW_AFTER_MS = 50;
 export const ENDLESS_AFTER_MS = 1_000;
-/** Processor time that the quick runs on their way may need, ms per core: some turns of the wire, so that no core waits for work. */
+/** What the quick runs on their way may need together, ms per core: some turns of the wire, so that no core waits for work. */
 const QUICK_MS_PER_CORE = 100;
 const COST_MS_MIN = 0.05;
 /** Who waits longer than this for its turn is late by more than chance. */
@@ -48,6 +48,8 @@ const OVERLOADED_MS = 1_000;
 /** For how long nobody must have waited that long until it is over. */
 const CALM_MS = 10_000;
 const LOOK_MS = 500;
+/** Workspaces that are known, before those without a run are forgotten. */
+const SHARES_MAX = 1_000;
 
 interface Share {
   readonly workspace: string;
@@ -156,6 +158,7 @@ export class Turns {
   #shareOf(workspace: string): Share {
     let share = this.#shares.get(workspace);
     if (share === undefined) {
+      if (this.#shares.size >= SHARES_MAX) this.#forgetIdle();
       const line = (): WaitingLine<Place> => new WaitingLine((place) => place.state === 'waiting');
       share = {
         workspace,
@@ -168,6 +171,12 @@ export class Turns {
       this.#shares.set(workspace, share);
     } else if (share.active === 0) share.used = Math.max(share.used, this.#usedLast);
     return share;
+  }
+
+  /** One that comes back begins where the others are, as every new one does. */
+  #forgetIdle(): void {
+    for (const [workspace, share] of this.#shares)
+      if (share.active === 0 && share.overloadedAt === null) this.#shares.delete(workspace);
   }
 
   #serve(lane: Lane): void {

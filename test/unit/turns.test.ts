@@ -164,6 +164,16 @@ describe('turns', () => {
     expect(begun.at(-1)).toBe('a-endless1');
   });
 
+  it('keeps nothing of thousands of workspaces that have nothing to do, and everything of one that has', () => {
+    const { ask, begun, turns } = createWorld(1);
+    const holds = ask('busy-0', { costMs: 60_000 });
+    ask('busy-1', { costMs: 60_000 });
+    for (let i = 0; i < 5_000; i++) turns.giveBack(ask(`w${i}-0`));
+    expect(begun).not.toContain('busy-1');
+    turns.giveBack(holds);
+    expect(begun.at(-1)).toBe('busy-1');
+  });
+
   it('forgets one that gave its place up while it waited', () => {
     const { ask, begun, turns } = createWorld(1);
     const first = ask('a-0', { costMs: 60_000 });
